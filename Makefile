@@ -1,0 +1,81 @@
+# `make` alone explains itself. Everything a target needs is made by `make setup`, from Python 3.11+, git and make.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+NODE_BIN := PATH="$(CURDIR)/.venv/bin:$$PATH" node_modules/.bin
+SOAK_OPERATIONS ?= 1000000
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Install everything the project needs into .venv and node_modules
+	@scripts/setup.sh
+
+.PHONY: setup-tools
+setup-tools: ## Also install slither and ape, in an environment of their own
+	@scripts/setup.sh tools
+
+.PHONY: demo
+demo: setup ## Four cities, one chain: the whole story in a few minutes
+	@$(BIN)/yrdhub demo
+
+.PHONY: up
+up: setup ## As demo, and leave chain, sandbox registries and API running
+	@$(BIN)/yrdhub up
+
+.PHONY: test
+test: setup artifacts-check ## Every test (under 20 minutes)
+	@$(PYTEST) --allowed-skips=.ci/allowed-skips
+
+.PHONY: quick
+quick: setup artifacts-check ## The tests that take under 2 minutes
+	@$(PYTEST) -q -m "not slow"
+
+.PHONY: lint
+lint: setup-tools ## Types, style, Solidity rules and slither
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(NODE_BIN)/solhint --max-warnings 0 'contracts/**/*.sol'
+	@$(NODE_BIN)/prettier --check --log-level warn 'contracts/**/*.sol' 'tests/**/*.sol'
+	@scripts/slither.sh
+
+.PHONY: format
+format: setup ## Rewrite Python and Solidity in the project's format
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+	@$(NODE_BIN)/prettier --write --log-level warn 'contracts/**/*.sol' 'tests/**/*.sol'
+
+.PHONY: artifacts
+artifacts: setup ## Compile the contracts and write hub/chain/artifacts
+	@$(BIN)/python scripts/compile.py
+
+.PHONY: artifacts-check
+artifacts-check: setup ## Recompile and compare with the committed artifacts
+	@$(BIN)/python scripts/compile.py --check
+
+.PHONY: bench
+bench: setup ## Measure speed, memory and gas; prints the tables
+	@$(BIN)/python scripts/bench.py
+
+.PHONY: soak
+soak: setup ## The property test of the laws with a million operations
+	@YRDHUB_SOAK_OPERATIONS=$(SOAK_OPERATIONS) $(PYTEST) -q --timeout=0 tests/contracts -k property
+
+.PHONY: lock
+lock: setup ## Resolve dependencies anew and write the lock files
+	@scripts/lock.sh
+
+.PHONY: wheel
+wheel: setup ## Build the wheel into dist/
+	@$(BIN)/uv build --wheel --quiet --out-dir dist .
+
+.PHONY: clean
+clean: ## Remove everything that make made (not a home with data)
+	@rm -rf .venv .venv-tools node_modules .solcx .build build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.20;
+
+import {MemberId, MethodologyId, ProjectId, SeriesId, Subject} from "../types/Ids.sol";
+
+/// @dev What a revocation means for credits that are already with the member.
+enum RevocationEffect {
+    None,
+    Usable,
+    /// @dev The default: they may only go home.
+    ReturnOnly,
+    Frozen
+}
+
+/// @dev Terms a member voted for one subject.
+struct Terms {
+    /// @dev Parts per million of the quantity that counts there; 1 to 1,000,000.
+    uint24 factorPpm;
+    /// @dev Bit p: purpose p (ICreditLedger.Purpose, 1 to 8) is permitted; at least one.
+    uint16 uses;
+    /// @dev Block time, seconds. Before the one and from the other on nothing enters; what is there stays usable.
+    uint40 validFrom;
+    uint40 validUntil;
+    /// @dev kg that may arrive in one calendar year (UTC+8), before the cut; never 0; type(uint64).max: no cap.
+    uint64 annualCapKg;
+    /// @dev Methodology terms only: every project under it is covered, so no project needs a recognition of its own.
+    bool coversEveryProject;
+}
+
+struct TermsEntry {
+    MemberId member;
+    Terms terms;
+}
+
+struct Standing {
+    /// @dev The terms in force; 0: never recognised.
+    uint32 terms;
+    bool suspended;
+    /// @dev `None` unless revoked.
+    RevocationEffect revoked;
+}
+
+/// @dev EIP-712 `EndRecognitionOrder(bytes32 subject,uint24 member,uint8 effect,bytes32 request,uint40 deadline)`.
+struct EndRecognitionOrder {
+    Subject subject;
+    MemberId member;
+    RevocationEffect effect;
+    bytes32 request;
+    uint40 deadline;
+}
+
+/// @title Recognition
+/// @notice Which member recognises which methodology, project or issuance of another, and on what terms. Only an executed ballot makes terms, and
+/// only for members that voted for it. A member's own credits come home without any; for its own methodology it may still vote terms, under
+/// which other members' credits made by that methodology enter.
+interface IRecognition {
+    error TermsInvalid(Subject subject, MemberId member);
+    error SubjectNotRecognisable(Subject subject);
+    error HomeNeedsNone(Subject subject, MemberId member);
+    error NotRecognised(Subject subject, MemberId member);
+    error RecognitionSuspended(Subject subject, MemberId member);
+    error RecognitionRevoked(Subject subject, MemberId member, RevocationEffect effect);
+    error RecognitionNotSuspended(Subject subject, MemberId member);
+    error TermsLapsed(Subject subject, MemberId member, uint40 validFrom, uint40 validUntil);
+    error CapExceeded(Subject subject, MemberId member, uint16 year, uint64 arrived, uint64 arriving, uint64 capKg);
+    error UseNotPermitted(uint8 purpose, uint16 uses);
+    error NotLedger(address caller);
+
+    event Recognised(
+        Subject indexed subject,
+        MemberId indexed member,
+        uint32 terms,
+        uint24 factorPpm,
+        uint16 uses,
+        uint40 validFrom,
+        uint40 validUntil,
+        uint64 annualCapKg,
+        bool coversEveryProject,
+        bytes32 indexed ballot
+    );
+    /// @dev The ballot passed, but this member did not vote for it and is not bound.
+    event RecognitionNotConsented(Subject indexed subject, MemberId indexed member, bytes32 indexed ballot);
+    event RecognitionSuspensionChanged(Subject indexed subject, MemberId indexed member, bool suspended, bytes32 indexed ballot);
+    /// @dev `ballot` is zero where the member ended its own; then `request` says under which order.
+    event RecognitionEnded(
+        Subject indexed subject, MemberId indexed member, RevocationEffect effect, bytes32 indexed ballot, bytes32 request
+    );
+    /// @dev A new combination of standing terms under which credits entered `member`; blocks name it by `entry`.
+    event EntryFormed(
+        uint32 indexed entry,
+        MemberId indexed member,
+        MethodologyId methodology,
+        ProjectId project,
+        SeriesId series,
+        uint64 issuance,
+        uint32 methodologyTerms,
+        uint32 projectTerms,
+        uint32 issuanceTerms,
+        uint16 uses
+    );
+    event CapDrawn(uint32 indexed terms, uint16 indexed year, uint64 arrivingKg, uint64 arrivedKg);
+
+    /// @notice By ballot. Entries whose member did not vote yes are passed over (RecognitionNotConsented). New terms replace those in force and
+    /// clear a revocation, not a suspension; blocks that entered under the old ones keep their factor and uses.
+    function recognise(Subject subject, TermsEntry[] calldata entries) external;
+    /// @notice By ballot: nothing enters, nothing is used, and nothing moves except home, until lifted.
+    function suspend(Subject subject, MemberId member) external;
+    /// @notice By ballot.
+    function lift(Subject subject, MemberId member) external;
+    /// @notice By ballot; it may replace the effect of an earlier revocation. `None` means the default, ReturnOnly.
+    function revoke(Subject subject, MemberId member, RevocationEffect effect) external;
+    /// @notice A member ends its own recognition, by a voter's signature; anyone relays. `None` means ReturnOnly. Not where it is revoked already:
+    /// it can't soften what a ballot said.
+    function end(EndRecognitionOrder calldata order, bytes calldata signature) external;
+
+    /// @notice CreditLedger only: takes `arrivingKg` of credits into `member` under all standing terms, drawing on every cap.
+    /// @return factorPpm the lowest factor of the terms. @return entry the combination of terms, for the block.
+    function enter(
+        MemberId member,
+        MethodologyId methodology,
+        ProjectId project,
+        SeriesId series,
+        uint64 issuance,
+        uint64 arrivingKg
+    ) external returns (uint24 factorPpm, uint32 entry);
+
+    /// @notice Reverts unless credits that entered under `entry` may be used for `purpose` now.
+    function requireUse(uint32 entry, uint8 purpose) external view;
+    /// @notice Reverts unless credits that entered under `entry` may move on now; `goingHome`: back to their home member.
+    function requireMove(uint32 entry, bool goingHome) external view;
+    /// @notice Whether `member` recognises the methodology, so that its own projects may be registered under it.
+    function recognisesMethodology(MemberId member, MethodologyId methodology) external view returns (bool);
+
+    function getStanding(Subject subject, MemberId member) external view returns (Standing memory);
+    /// @return the terms, all zero where there are none of this number. @return ballot the one that made them.
+    function getTerms(uint32 terms) external view returns (Terms memory, bytes32 ballot);
+    /// @return kg that arrived in the calendar year (UTC+8); counted only under terms that have a cap.
+    function arrivedKg(uint32 terms, uint16 year) external view returns (uint64);
+}

@@ -1,0 +1,123 @@
+"""The command `yrdhub`: global options, and a table of command groups that are imported only when called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from hub import __version__
+from hub.errors import YrdhubError
+from hub.terminal import Terminal
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module that exposes `app`, one line of help)
+    "doctor": ("hub.commands.doctor", "Say what is missing on this machine and how to get it"),
+    "chain": ("hub.commands.chain", "Start, stop and look at the embedded chain"),
+}
+
+_GLOBAL_FLAGS = ("--json", "--verbose")
+
+
+class LazyCommands(TyperGroup):
+    """Lists every command from the table, and imports only the one that runs: `yrdhub --help` stays quick."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, (_, help_line) in COMMANDS.items():
+            self.add_command(_name_only(name, help_line))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        if name is None:
+            return name, None, rest
+        return name, typer.main.get_command(import_module(COMMANDS[name][0]).app), rest
+
+
+def _name_only(name: str, help_line: str) -> Any:
+    listed = typer.Typer(add_completion=False)
+    listed.command(name, help=help_line)(lambda: None)
+    return typer.main.get_command(listed)
+
+
+app = typer.Typer(
+    name="yrdhub",
+    cls=LazyCommands,
+    help="Mutual recognition of carbon-inclusive credits between the registries of the Yangtze River Delta.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"yrdhub {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def global_options(
+    context: typer.Context,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Answer with one JSON document; may stand after the command too.")
+    ] = False,
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Folder that holds all state [default: YRDHUB_HOME, else the XDG data folder]."),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log what happens inside.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    terminal = Terminal.of(context)
+    terminal.as_json, terminal.verbose, terminal.home = as_json, verbose, home
+    # imported here because structlog alone takes as long as the rest of `yrdhub --help`
+    from hub.logs import configure_logs
+
+    configure_logs(terminal.settings.log_format, "DEBUG" if verbose else terminal.settings.log_level)
+
+
+def global_options_first(arguments: Sequence[str]) -> list[str]:
+    """`arguments` with `--json`, `--verbose` and `--home DIR` moved before the command they were written after.
+
+    What follows `--` is left alone.
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    first: list[str] = []
+    others: list[str] = []
+    remaining = iter(arguments[:end])
+    for argument in remaining:
+        if argument in _GLOBAL_FLAGS or argument.startswith("--home="):
+            first.append(argument)
+        elif argument == "--home":
+            first += [argument, *(value for value in [next(remaining, None)] if value is not None)]
+        else:
+            others.append(argument)
+    return first + others + list(arguments[end:])
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; every error of ours is told as one block."""
+    ordered = global_options_first(arguments)
+    # options may be wrong before they are parsed; how to say so is known from the words alone
+    terminal = Terminal(as_json="--json" in ordered)
+    try:
+        app(args=ordered, prog_name="yrdhub", obj=terminal)
+    except YrdhubError as error:
+        terminal.tell_error(error)
+        return error.exit_code
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+    return 0
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Databases: one engine, the tables, their migrations."""

@@ -1,0 +1,94 @@
+"""One way to open a database, for the hub and for an adapter at its city: SQLite by default, PostgreSQL by URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from hub.errors import ConfigurationWrong
+
+_BUSY_TIMEOUT_MS = 30_000
+
+
+def open_engine(url: str, *, durable: bool = True) -> Engine:
+    """An engine on `url` (SQLAlchemy form). The folder of a SQLite file is made; nothing else is created here.
+
+    `durable`: a commit survives a power cut (a journal needs that; projections, which the chain rebuilds, do not).
+
+    Every transaction on SQLite is BEGIN IMMEDIATE: a reader that turns writer half-way cannot be told to start again.
+    Raises ConfigurationWrong for a URL that cannot be used.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as wrong:
+        raise ConfigurationWrong(
+            "the database URL cannot be read",
+            where="YRDHUB_DATABASE_URL",
+            remedy="give it as sqlite:////absolute/path.sqlite or postgresql+psycopg://user@host/database",
+            code="database_url_invalid",
+        ) from wrong
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database not in (None, "", ":memory:"):
+            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_durable_sqlite if durable else _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+    return create_engine(parsed, pool_pre_ping=True)
+
+
+def open_reading_engine(url: str) -> Engine:
+    """An engine for those who only read: on SQLite its transactions are deferred, so that readers never wait for a
+    writer."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True, execution_options={"postgresql_readonly": True})
+    engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_reading_sqlite)
+    event.listen(engine, "begin", _begin_deferred)
+    return engine
+
+
+def check_reachable(engine: Engine) -> None:
+    """Raises ConfigurationWrong, naming the database without its password, when it cannot be opened."""
+    try:
+        with engine.connect():
+            pass
+    except OperationalError as unreachable:
+        raise ConfigurationWrong(
+            f"the database cannot be opened: {unreachable.orig}",
+            where=engine.url.render_as_string(hide_password=True),
+            remedy="check that the server runs and the path can be written, or set YRDHUB_DATABASE_URL",
+            code="database_unreachable",
+        ) from unreachable
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions are ours to begin
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.close()
+
+
+def _prepare_durable_sqlite(connection: Any, record: object) -> None:
+    _prepare_sqlite(connection, record)
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _prepare_reading_sqlite(connection: Any, record: object) -> None:
+    _prepare_sqlite(connection, record)
+    connection.execute("PRAGMA query_only=ON")
+
+
+def _begin_immediate(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN")

@@ -1,0 +1,1 @@
+"""The index: raw logs off the chain, projections from the raw logs, one cursor, all in one transaction."""
