@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 NODE_BIN := PATH="$(CURDIR)/.venv/bin:$$PATH" node_modules/.bin
+FORGE = $(firstword $(wildcard node_modules/@foundry-rs/forge-*/bin/forge) forge)
 SOAK_OPERATIONS ?= 1000000
 
 .PHONY: help
@@ -38,19 +39,25 @@ quick: setup artifacts-check ## The tests that take under 2 minutes
 	@$(PYTEST) -q -m "not slow"
 
 .PHONY: lint
-lint: setup-tools ## Types, style, Solidity rules and slither
+lint: setup-tools lint-python lint-solidity ## Types, style, Solidity rules and slither
+	@scripts/slither.sh
+
+.PHONY: lint-python
+lint-python: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
-	@$(NODE_BIN)/solhint --max-warnings 0 'contracts/**/*.sol'
-	@$(NODE_BIN)/prettier --check --log-level warn 'contracts/**/*.sol' 'tests/**/*.sol'
-	@scripts/slither.sh
+
+.PHONY: lint-solidity
+lint-solidity: setup
+	@$(NODE_BIN)/solhint --quiet --max-warnings 0 'contracts/**/*.sol'
+	@$(FORGE) fmt --check contracts
 
 .PHONY: format
 format: setup ## Rewrite Python and Solidity in the project's format
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
-	@$(NODE_BIN)/prettier --write --log-level warn 'contracts/**/*.sol' 'tests/**/*.sol'
+	@$(FORGE) fmt contracts
 
 .PHONY: artifacts
 artifacts: setup ## Compile the contracts and write hub/chain/artifacts

@@ -125,6 +125,32 @@ class Effect:
     occurred_at: str
     """Block time, ISO 8601 in UTC."""
 
+    def to_json(self) -> dict[str, Json]:
+        """As the journal keeps it; `from_json` gives the same effect back."""
+        return {
+            "key": self.key,
+            "kind": self.kind.value,
+            "series": None if self.series is None else [self.series.member, self.series.registry, self.series.code],
+            "serials": None if self.serials is None else [self.serials.first, self.serials.last],
+            "detail": dict(self.detail),
+            "block_number": self.block_number,
+            "occurred_at": self.occurred_at,
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Json]) -> Effect:
+        """From what `to_json` gave."""
+        series, serials = body["series"], body["serials"]
+        return cls(
+            body["key"],
+            EffectKind(body["kind"]),
+            None if series is None else SeriesName(member=series[0], registry=series[1], code=series[2]),
+            None if serials is None else SerialRange(serials[0], serials[1]),
+            body["detail"],
+            body["block_number"],
+            body["occurred_at"],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.20;
 
+import {Register} from "./Register.sol";
 import {
-    Action,
     ALL_ROLES,
+    Action,
     AllowedCall,
     BallotKind,
     BallotOrder,
@@ -25,7 +26,6 @@ import {
     VoteOrder
 } from "./interfaces/IConsortium.sol";
 import {Orders} from "./lib/Orders.sol";
-import {Register} from "./Register.sol";
 import {FIRST_PROGRAMME, MemberId, NOBODY} from "./types/Ids.sol";
 
 /// @title Consortium
@@ -103,12 +103,20 @@ contract Consortium is IConsortium, Register {
         address[] calldata registers,
         AllowedCall[] calldata calls
     ) external initializer {
-        for (uint256 i = 0; i < rules.length; ++i) _setRule(BallotKind(i), rules[i], 0);
+        for (uint256 i = 0; i < rules.length; ++i) {
+            _setRule(BallotKind(i), rules[i], 0);
+        }
         _setPauseRule(pauseRule, 0);
-        for (uint256 i = 0; i < founders.length; ++i) _found(founders[i]);
+        for (uint256 i = 0; i < founders.length; ++i) {
+            _found(founders[i]);
+        }
         if (_fullSeats == 0) revert LastFullMember(NOBODY);
-        for (uint256 i = 0; i < registers.length; ++i) _addRegister(registers[i], 0);
-        for (uint256 i = 0; i < calls.length; ++i) _setAllowedCall(calls[i], true, 0);
+        for (uint256 i = 0; i < registers.length; ++i) {
+            _addRegister(registers[i], 0);
+        }
+        for (uint256 i = 0; i < calls.length; ++i) {
+            _setAllowedCall(calls[i], true, 0);
+        }
     }
 
     function _found(FoundingMember calldata founder) private {
@@ -126,7 +134,7 @@ contract Consortium is IConsortium, Register {
         Ballot storage b = _ballots[ballot];
         if (b.status != BallotStatus.None) revert BallotExists(ballot);
 
-        Member memory proposer = _current(order.proposer);
+        Member storage proposer = _current(order.proposer);
         _requireOfficer(order.proposer, ROLE_VOTER, Orders.signer(ballot, signature));
         if (
             proposer.kind != MemberKind.Full
@@ -139,7 +147,9 @@ contract Consortium is IConsortium, Register {
         if (given != order.actionsHash) revert ActionsMismatch(order.actionsHash, given);
         if (actions.length == 0 || actions.length > MAX_ACTIONS) revert ActionsInvalid(actions.length);
         // Checked again when executed. Here it spares the members a vote on what could never be carried out.
-        for (uint256 i = 0; i < actions.length; ++i) _requireAllowed(actions[i], order.kind);
+        for (uint256 i = 0; i < actions.length; ++i) {
+            _requireAllowed(actions[i], order.kind);
+        }
 
         BallotRule memory rule = _rules[order.kind];
         _requirePeriod(order.closesAt, rule);
@@ -165,7 +175,7 @@ contract Consortium is IConsortium, Register {
         if (block.timestamp >= b.closesAt) revert BallotClosed(order.ballot, b.closesAt);
         if (order.choice == Choice.None) revert ChoiceInvalid();
 
-        Member memory member = _current(order.member);
+        Member storage member = _current(order.member);
         uint256 asked = b.electorate | b.invited;
         uint256 bit = _bit(member);
         if (asked & bit == 0) revert NotInElectorate(order.ballot, order.member);
@@ -202,7 +212,8 @@ contract Consortium is IConsortium, Register {
         emit BallotExecuted(ballot, b.yes, b.no, b.abstain);
         for (uint256 i = 0; i < actions.length; ++i) {
             _requireAllowed(actions[i], b.kind);
-            // slither-disable-next-line low-level-calls,calls-loop
+            // A target may call back: the ballot is Executed already, and `_executing` keeps every other one out.
+            // slither-disable-next-line low-level-calls,calls-loop,reentrancy-no-eth
             (bool ok, bytes memory result) = actions[i].target.call(actions[i].data);
             // A call to an address without code succeeds and does nothing: a ballot that did nothing was not executed.
             if (!ok || actions[i].target.code.length == 0) revert BallotActionFailed(i, result);
@@ -242,7 +253,7 @@ contract Consortium is IConsortium, Register {
 
     function _invited(BallotOrder calldata order) private view returns (uint256 seats) {
         for (uint256 i = 0; i < order.invited.length; ++i) {
-            Member memory member = _current(order.invited[i]);
+            Member storage member = _current(order.invited[i]);
             if (member.kind != MemberKind.Associate || order.kind != BallotKind.Recognition) {
                 revert KindNotPermitted(order.invited[i], member.kind);
             }
@@ -321,8 +332,8 @@ contract Consortium is IConsortium, Register {
     // ---------------------------------------------------------------- by ballot only
 
     /// @inheritdoc IConsortium
-    function admit(MemberId member, MemberKind kind, MemberId parent, FoundingOfficer[] calldata officers_) external {
-        _admit(member, kind, parent, officers_, requireBallot(msg.sender));
+    function admit(MemberId member, MemberKind kind, MemberId parent, FoundingOfficer[] calldata newOfficers) external {
+        _admit(member, kind, parent, newOfficers, requireBallot(msg.sender));
     }
 
     /// @inheritdoc IConsortium
@@ -342,16 +353,18 @@ contract Consortium is IConsortium, Register {
     }
 
     /// @inheritdoc IConsortium
-    function restoreOfficers(MemberId member, FoundingOfficer[] calldata officers_) external {
+    function restoreOfficers(MemberId member, FoundingOfficer[] calldata newOfficers) external {
         bytes32 ballot = requireBallot(msg.sender);
         _current(member);
         // Its voters must have lapsed before the ballot was opened, or others could vote today on what becomes possible tomorrow.
         if (_hasVoter(member, _ballots[ballot].openedAt)) revert VotersRemain(member);
         address[] storage accounts = _officersOf[member];
         for (uint256 i = accounts.length; i > 0; --i) {
-            if (_officers[accounts[i - 1]].validUntil <= block.timestamp) _removeOfficer(member, accounts[i - 1], ballot);
+            if (_officers[accounts[i - 1]].validUntil <= block.timestamp) {
+                _removeOfficer(member, accounts[i - 1], ballot);
+            }
         }
-        _putOfficers(member, officers_, ballot);
+        _putOfficers(member, newOfficers, ballot);
         if (!_hasVoter(member, block.timestamp)) revert LastVoter(member);
     }
 
@@ -426,7 +439,7 @@ contract Consortium is IConsortium, Register {
 
     /// @inheritdoc IConsortium
     function consented(bytes32 ballot, MemberId member) external view returns (bool) {
-        Member memory m = _members[member];
+        Member storage m = _members[member];
         return m.kind != MemberKind.None && m.leftAt == 0 && _ballots[ballot].yes & _bit(m) != 0;
     }
 
@@ -467,14 +480,14 @@ contract Consortium is IConsortium, Register {
     // ---------------------------------------------------------------- members and officers
 
     /// @dev The member, which must be one now.
-    function _current(MemberId member) private view returns (Member memory m) {
+    function _current(MemberId member) private view returns (Member storage m) {
         m = _members[member];
         if (m.kind == MemberKind.None) revert MemberUnknown(member);
         if (m.leftAt != 0) revert MemberLeft(member);
     }
 
     /// @dev One bit, or none for a programme member, which has no seat.
-    function _bit(Member memory m) private pure returns (uint256) {
+    function _bit(Member storage m) private view returns (uint256) {
         return m.kind == MemberKind.Programme ? 0 : 1 << m.seat;
     }
 
@@ -482,14 +495,17 @@ contract Consortium is IConsortium, Register {
         MemberId member,
         MemberKind kind,
         MemberId parent,
-        FoundingOfficer[] calldata officers_,
+        FoundingOfficer[] calldata newOfficers,
         bytes32 ballot
     ) private {
         Member storage m = _members[member];
         if (m.kind != MemberKind.None && m.leftAt == 0) revert MemberExists(member);
         uint24 id = MemberId.unwrap(member);
         bool programme = id >= FIRST_PROGRAMME;
-        if (id == 0 || id == FIRST_PROGRAMME - 1 || kind == MemberKind.None || programme != (kind == MemberKind.Programme)) {
+        if (
+            id == 0 || id == FIRST_PROGRAMME - 1 || kind == MemberKind.None
+                || programme != (kind == MemberKind.Programme)
+        ) {
             revert MemberIdInvalid(member, kind);
         }
         _requireParent(member, parent);
@@ -497,10 +513,12 @@ contract Consortium is IConsortium, Register {
         if (m.kind == MemberKind.None) _memberList.push(member);
         uint8 seat = programme ? 0 : _takeSeat();
         _members[member] = Member(kind, seat, parent, uint40(block.timestamp), 0);
+        // Only founding admits in a loop.
+        // slither-disable-next-line costly-loop
         if (kind == MemberKind.Full) _fullSeats |= 1 << seat;
         emit MemberJoined(member, kind, parent, seat);
 
-        _putOfficers(member, officers_, ballot);
+        _putOfficers(member, newOfficers, ballot);
         // A programme member votes on nothing and may do without.
         if (!programme && !_hasVoter(member, block.timestamp)) revert LastVoter(member);
     }
@@ -508,6 +526,7 @@ contract Consortium is IConsortium, Register {
     function _takeSeat() private returns (uint8 seat) {
         if (_seats == MAX_SEATS) revert SeatsTaken();
         seat = uint8(_seats);
+        // slither-disable-next-line costly-loop
         ++_seats;
     }
 
@@ -527,7 +546,9 @@ contract Consortium is IConsortium, Register {
         }
         m.leftAt = uint40(block.timestamp);
         address[] storage accounts = _officersOf[member];
-        for (uint256 i = 0; i < accounts.length; ++i) delete _officers[accounts[i]];
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            delete _officers[accounts[i]];
+        }
         delete _officersOf[member];
         emit MemberDeparted(member, ballot);
     }
@@ -557,6 +578,7 @@ contract Consortium is IConsortium, Register {
         MemberId serves = _officers[account].member;
         if (serves == NOBODY) revert OfficerInvalid(account, 0, 0);
         if (serves != member) revert OfficerServesAnother(account, serves);
+        // slither-disable-next-line costly-loop
         delete _officers[account];
         address[] storage accounts = _officersOf[member];
         uint256 i = 0;
@@ -571,7 +593,7 @@ contract Consortium is IConsortium, Register {
     }
 
     function _serves(MemberId member, uint8 role, address account, uint256 at) private view returns (bool) {
-        Officer memory officer = _officers[account];
+        Officer storage officer = _officers[account];
         return officer.member == member && officer.roles & role != 0 && at < officer.validUntil;
     }
 
@@ -638,7 +660,9 @@ contract Consortium is IConsortium, Register {
     }
 
     function _count(uint256 bits) private pure returns (uint256 n) {
-        for (; bits != 0; ++n) bits &= bits - 1;
+        for (; bits != 0; ++n) {
+            bits &= bits - 1;
+        }
     }
 
     // ---------------------------------------------------------------- views
@@ -665,7 +689,7 @@ contract Consortium is IConsortium, Register {
 
     /// @inheritdoc IConsortium
     function isOfficer(MemberId member, uint8 role, address account) external view returns (bool) {
-        return member != NOBODY && _serves(member, role, account, block.timestamp);
+        return _serves(member, role, account, block.timestamp);
     }
 
     /// @inheritdoc IConsortium
@@ -701,7 +725,7 @@ contract Consortium is IConsortium, Register {
 
     /// @inheritdoc IConsortium
     function revisionOf(bytes32 ballot, MemberId member) external view returns (uint32) {
-        Member memory m = _members[member];
+        Member storage m = _members[member];
         return _bit(m) == 0 || m.kind == MemberKind.None ? 0 : _revisions[ballot][m.seat];
     }
 

@@ -41,7 +41,7 @@ import {PackedBlock, UnitBlocks} from "./types/UnitBlocks.sol";
 /// L1 Conservation. The tally of an issuance is written by `issue` and, after that, by `_become` alone, which takes from one status what it
 ///    gives to another.
 /// L2 One place. Ranges of a series enter through `Intervals`, which keeps them apart; blocks come from an issuance or are carved out of
-///    a block. `_become` is the only writer of a status and of a holder.
+///    a block. `_become` alone changes a status or a holder.
 /// L3 Issued once. `issue` spends the origin record and draws on the verification, never beyond it; `verify` keeps the periods of a project
 ///    apart by the same `Intervals`.
 /// L4 Used once. `_become` refuses a block that is retired or cancelled, so nothing leads out of these two.
@@ -66,8 +66,12 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
 
     uint8 private constant MAX_HOLDS = 15;
 
+    /// @dev Flags of a stored verification.
     uint8 private constant VOIDED = 1;
     uint8 private constant LOCKED = 2;
+
+    /// @dev Flag beside the status of a stored transfer.
+    uint8 private constant COSIGN_PENDING = 128;
 
     IProjects public immutable PROJECTS;
     IRecognition public immutable RECOGNITION;
@@ -95,8 +99,6 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
         /// @dev A TransferStatus, plus COSIGN_PENDING.
         uint8 state;
     }
-
-    uint8 private constant COSIGN_PENDING = 128;
 
     struct Origin {
         SeriesId series;
@@ -203,27 +205,29 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
 
     /// @inheritdoc ICreditLedger
     function issue(IssueRequest calldata asked) external {
-        MemberId member = Ids.home(asked.series);
+        SeriesId series = asked.series;
+        uint64 first = asked.first;
+        MemberId member = Ids.home(series);
         _requireRegistrar(member);
-        uint16 kgPerSerial = _kgPerSerial[asked.series];
-        if (kgPerSerial == 0) revert SeriesUnknown(asked.series);
+        uint16 kgPerSerial = _kgPerSerial[series];
+        if (kgPerSerial == 0) revert SeriesUnknown(series);
         // The first test also keeps the difference below from going under.
-        if (asked.first == 0 || asked.last < asked.first || asked.last >= SERIALS_END || asked.last - asked.first >= MAX_COUNT) {
-            revert RangeInvalid(asked.first, asked.last);
+        if (first == 0 || asked.last < first || asked.last >= SERIALS_END || asked.last - first >= MAX_COUNT) {
+            revert RangeInvalid(first, asked.last);
         }
-        uint64 count = asked.last - asked.first + 1;
+        uint64 count = asked.last - first + 1;
 
         ProjectId project = _draw(asked.verification, count * kgPerSerial);
         if (Ids.home(project) != member) revert ProjectOfAnother(project, member);
         if (asked.reissueOf != 0) _linkReissue(asked, project);
         _spendOrigin(asked, member);
         _insertRange(asked);
-        _tallies[asked.series][asked.first] = Tallies.issued(count);
-        _blocks[asked.series][asked.first] = UnitBlocks.issued(asked.first, asked.last, member);
+        _tallies[series][first] = Tallies.issued(count);
+        _blocks[series][first] = UnitBlocks.issued(first, asked.last, member);
 
         emit Issued(
-            asked.series,
-            asked.first,
+            series,
+            first,
             asked.last,
             asked.verification,
             asked.vintage,
@@ -236,45 +240,48 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
 
     /// @inheritdoc ICreditLedger
     function correct(CorrectionRequest calldata asked) external {
-        PackedBlock b = _blockOf(asked.series, asked.blockFirst);
-        MemberId member = Ids.home(asked.series);
+        SeriesId series = asked.series;
+        uint64 first = asked.first;
+        PackedBlock b = _blockOf(series, asked.blockFirst);
+        MemberId member = Ids.home(series);
         _requireRegistrar(member);
-        if (b.holder() != member) revert BlockNotAtHome(asked.series, asked.blockFirst, b.holder());
-        _requireAvailable(b, asked.series, asked.blockFirst, asked.first, asked.last);
+        if (b.holder() != member) revert BlockNotAtHome(series, asked.blockFirst, b.holder());
+        _requireAvailable(b, series, asked.blockFirst, first, asked.last);
 
-        Interval storage issuance = _issuances[asked.series].at[b.issuance()];
+        Interval storage issuance = _issuances[series].at[b.issuance()];
         issuance.corrected = true;
-        b = _blocks[asked.series].carve(b, asked.blockFirst, asked.first, asked.last);
-        uint64 freedKg = b.count(asked.first) * _kgPerSerial[asked.series];
+        b = _blocks[series].carve(b, asked.blockFirst, first, asked.last);
+        uint64 freedKg = b.count(first) * _kgPerSerial[series];
         _verifications[issuance.verification].drawnKg -= freedKg;
-        _become(BlockStatus.Cancelled, asked.series, asked.first, b.withPurpose(Purpose.WrongIssuance, 0));
+        _become(BlockStatus.Cancelled, series, first, b.withPurpose(Purpose.WrongIssuance, 0));
 
-        emit Corrected(asked.series, asked.blockFirst, asked.first, asked.last, freedKg, asked.document, asked.request);
+        emit Corrected(series, asked.blockFirst, first, asked.last, freedKg, asked.document, asked.request);
     }
 
     // ---------------------------------------------------------------- transfer
 
     /// @inheritdoc ICreditLedger
     function propose(Proposal calldata asked) external returns (bytes32 transfer) {
-        PackedBlock b = _blockOf(asked.series, asked.blockFirst);
+        SeriesId series = asked.series;
+        uint64 first = asked.first;
+        PackedBlock b = _blockOf(series, asked.blockFirst);
         MemberKind kind = _requireRegistrar(b.holder());
         transfer = keccak256(abi.encode(b.holder(), asked.request));
         if (_transfers[transfer].state != 0) revert TransferExists(transfer);
         if (kind == MemberKind.Programme) revert KindMovesNothing(b.holder());
         _requireDestination(b.holder(), asked.to);
-        _requireAvailable(b, asked.series, asked.blockFirst, asked.first, asked.last);
-        _requireUsable(asked.series, b.issuance());
-        MemberId home = Ids.home(asked.series);
+        _requireAvailable(b, series, asked.blockFirst, first, asked.last);
+        _requireUsable(series, b.issuance());
+        MemberId home = Ids.home(series);
         if (b.holder() != home) RECOGNITION.requireMove(b.entry(), asked.to == home);
+        (uint32 acceptFrom, bool large) = _applyRules(b.holder(), asked);
 
-        b = _blocks[asked.series].carve(b, asked.blockFirst, asked.first, asked.last);
-        _become(BlockStatus.InTransit, asked.series, asked.first, b);
-        (uint32 acceptFrom, bool large) =
-            _termsOfTransfer(b.holder(), asked, b.count(asked.first) * _kgPerSerial[asked.series]);
+        b = _blocks[series].carve(b, asked.blockFirst, first, asked.last);
+        _become(BlockStatus.InTransit, series, first, b);
         if (large) _proposers[transfer] = msg.sender;
         _transfers[transfer] = StoredTransfer({
-            series: asked.series,
-            first: asked.first,
+            series: series,
+            first: first,
             to: asked.to,
             acceptFrom: acceptFrom,
             deadline: asked.deadline,
@@ -283,9 +290,9 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
 
         emit TransferProposed(
             transfer,
-            asked.series,
+            series,
             asked.blockFirst,
-            asked.first,
+            first,
             asked.last,
             b.holder(),
             asked.to,
@@ -367,25 +374,27 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
 
     /// @inheritdoc ICreditLedger
     function retire(RetirementRequest calldata asked) external {
-        PackedBlock b = _blockOf(asked.series, asked.blockFirst);
+        SeriesId series = asked.series;
+        uint64 first = asked.first;
+        PackedBlock b = _blockOf(series, asked.blockFirst);
         bool claims = _requireRegistrar(b.holder()) != MemberKind.Programme;
         if (asked.purpose == Purpose.None || asked.purpose > Purpose.PointsAndRewards) revert PurposeInvalid(asked.purpose);
         if ((asked.purpose == Purpose.EtsCompliance) != (asked.complianceYear != 0)) {
             revert ComplianceYearInvalid(asked.complianceYear, asked.purpose);
         }
         if (claims && asked.beneficiary == 0) revert BeneficiaryMissing();
-        _requireAvailable(b, asked.series, asked.blockFirst, asked.first, asked.last);
-        _requireUsable(asked.series, b.issuance());
-        if (b.holder() != Ids.home(asked.series)) RECOGNITION.requireUse(b.entry(), uint8(asked.purpose));
+        _requireAvailable(b, series, asked.blockFirst, first, asked.last);
+        _requireUsable(series, b.issuance());
+        if (b.holder() != Ids.home(series)) RECOGNITION.requireUse(b.entry(), uint8(asked.purpose));
 
-        b = _blocks[asked.series].carve(b, asked.blockFirst, asked.first, asked.last);
-        _become(BlockStatus.Retired, asked.series, asked.first, b.withPurpose(asked.purpose, asked.complianceYear));
-        if (asked.beneficiary != 0) _beneficiaries[asked.series][asked.first] = asked.beneficiary;
+        b = _blocks[series].carve(b, asked.blockFirst, first, asked.last);
+        _become(BlockStatus.Retired, series, first, b.withPurpose(asked.purpose, asked.complianceYear));
+        if (asked.beneficiary != 0) _beneficiaries[series][first] = asked.beneficiary;
 
         emit Retired(
-            asked.series,
+            series,
             asked.blockFirst,
-            asked.first,
+            first,
             asked.last,
             b.holder(),
             claims ? b.holder() : NOBODY,
@@ -400,23 +409,25 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
 
     /// @inheritdoc ICreditLedger
     function pledge(PledgeOrder calldata order, bytes calldata signature) external {
+        SeriesId series = order.series;
+        uint64 first = order.first;
         _requireRegistrar(order.member);
-        PackedBlock b = _blockOf(order.series, order.blockFirst);
-        if (b.holder() != order.member) revert BlockNotHeldBy(order.series, order.blockFirst, b.holder(), order.member);
+        PackedBlock b = _blockOf(series, order.blockFirst);
+        if (b.holder() != order.member) revert BlockNotHeldBy(series, order.blockFirst, b.holder(), order.member);
         if (order.until <= block.timestamp) revert PledgeUntilInvalid(order.until);
-        _requireAvailable(b, order.series, order.blockFirst, order.first, order.last);
-        _requireUsable(order.series, b.issuance());
+        _requireAvailable(b, series, order.blockFirst, first, order.last);
+        _requireUsable(series, b.issuance());
         address institution =
             _institution(order.member, Orders.hash(order), order.deadline, signature);
 
-        b = _blocks[order.series].carve(b, order.blockFirst, order.first, order.last);
-        _become(BlockStatus.Pledged, order.series, order.first, b);
-        _pledges[order.series][order.first] = Pledge({institution: institution, until: order.until});
+        b = _blocks[series].carve(b, order.blockFirst, first, order.last);
+        _become(BlockStatus.Pledged, series, first, b);
+        _pledges[series][first] = Pledge({institution: institution, until: order.until});
 
         emit PledgeTaken(
-            order.series,
+            series,
             order.blockFirst,
-            order.first,
+            first,
             order.last,
             order.member,
             institution,
@@ -718,12 +729,9 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
         if (m.leftAt != 0) revert IConsortium.MemberLeft(to);
     }
 
-    /// @return acceptFrom later than now where the two have never completed a transfer this way. @return large a second registrar signs.
-    function _termsOfTransfer(MemberId from, Proposal calldata asked, uint64 kg)
-        private
-        view
-        returns (uint32 acceptFrom, bool large)
-    {
+    /// @return acceptFrom later than now where no transfer from the one to the other was ever accepted.
+    /// @return large a second registrar must sign.
+    function _applyRules(MemberId from, Proposal calldata asked) private view returns (uint32 acceptFrom, bool large) {
         TransferRules memory rules = _transferRules;
         uint256 opens = block.timestamp + (_knows[from][asked.to] ? 0 : rules.newCounterpartyWait);
         uint256 earliest = block.timestamp + rules.minLifetime;
@@ -732,8 +740,9 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
         if (asked.deadline < earliest || latest < asked.deadline) {
             revert DeadlineInvalid(asked.deadline, uint64(earliest), uint64(latest));
         }
+        large = (asked.last - asked.first + 1) * _kgPerSerial[asked.series] > rules.cosignAboveKg;
         // It lies before the deadline, so it fits.
-        return (uint32(opens), kg > rules.cosignAboveKg);
+        acceptFrom = uint32(opens);
     }
 
     /// @dev Held or not: a held transfer may end, only not be accepted.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.20;
 
+import {Register} from "./Register.sol";
 import {IConsortium, MemberKind, ROLE_VOTER} from "./interfaces/IConsortium.sol";
 import {Hold, HoldOrder, HoldReason, IHoldable, IHolds, LiftOrder} from "./interfaces/IHolds.sol";
 import {Orders} from "./lib/Orders.sol";
-import {Register} from "./Register.sol";
 import {Ids, KIND_BLOCK, KIND_METHODOLOGY, KIND_PROJECT, MemberId, NOBODY, Subject} from "./types/Ids.sol";
 
 /// @title Holds
@@ -32,6 +32,10 @@ contract Holds is IHolds, Register {
         LEDGER = ledger;
     }
 
+    // What is called here (the Consortium, the registers) is ours and calls nobody back; each check reverts by itself, and the signer's
+    // address is not needed.
+    // slither-disable-start reentrancy-benign,reentrancy-events,unused-return
+
     // ---------------------------------------------------------------- by voters
 
     /// @inheritdoc IHolds
@@ -45,9 +49,7 @@ contract Holds is IHolds, Register {
         CONSORTIUM.spendOrder(order.member, ROLE_VOTER, hold, order.deadline, signature);
         _spendEvidence(keccak256(abi.encode(order.member, order.evidence)), order.member, order.evidence);
         _place(hold, order.member, order.subjects, order.reason, order.evidence, order.until);
-        emit HoldPlaced(
-            hold, order.member, order.reason, order.evidence, order.until, order.subjects, 0, order.request
-        );
+        emit HoldPlaced(hold, order.member, order.reason, order.evidence, order.until, order.subjects, 0, order.request);
     }
 
     /// @inheritdoc IHolds
@@ -66,7 +68,7 @@ contract Holds is IHolds, Register {
             // A signature that is not there is an invalid one.
             bytes calldata signature = used < homes.length ? homes[used] : msg.data[0:0];
             ++used;
-            // slither-disable-next-line calls-loop,unused-return
+            // slither-disable-next-line calls-loop
             CONSORTIUM.requireSigned(home, ROLE_VOTER, structHash, signature);
         }
         _end(h);
@@ -109,6 +111,8 @@ contract Holds is IHolds, Register {
         emit HoldLifted(hold, ballot, request);
     }
 
+    // slither-disable-end reentrancy-benign,reentrancy-events,unused-return
+
     // ---------------------------------------------------------------- views
 
     /// @inheritdoc IHolds
@@ -138,26 +142,34 @@ contract Holds is IHolds, Register {
         bytes32 evidence,
         uint40 until
     ) private {
-        if (subjects.length == 0 || subjects.length > MAX_SUBJECTS) revert HoldSubjectsInvalid(subjects.length);
+        if (subjects.length == 0 || subjects.length > MAX_SUBJECTS) {
+            revert HoldSubjectsInvalid(subjects.length);
+        }
         if (reason == HoldReason.None || evidence == 0) revert HoldReasonMissing();
         _holds[hold] = Hold(member, reason, uint40(block.timestamp), until, false, evidence, subjects);
-        for (uint256 i = 0; i < subjects.length; ++i) _mark(subjects[i], 1);
+        for (uint256 i = 0; i < subjects.length; ++i) {
+            _mark(subjects[i], 1);
+        }
     }
 
     function _end(Hold storage h) private {
         h.ended = true;
-        for (uint256 i = 0; i < h.subjects.length; ++i) _mark(h.subjects[i], -1);
+        for (uint256 i = 0; i < h.subjects.length; ++i) {
+            _mark(h.subjects[i], -1);
+        }
     }
 
     function _mark(Subject subject, int8 by) private {
-        uint8 kind = subject.kindOf();
-        IHoldable register;
-        if (kind == KIND_METHODOLOGY) register = METHODOLOGIES;
-        else if (kind == KIND_PROJECT) register = PROJECTS;
-        else if (kind == KIND_BLOCK) register = LEDGER;
-        else revert SubjectNotHoldable(subject);
         // slither-disable-next-line calls-loop
-        register.mark(subject, by);
+        _registerOf(subject).mark(subject, by);
+    }
+
+    function _registerOf(Subject subject) private view returns (IHoldable) {
+        uint8 kind = subject.kindOf();
+        if (kind == KIND_METHODOLOGY) return METHODOLOGIES;
+        if (kind == KIND_PROJECT) return PROJECTS;
+        if (kind == KIND_BLOCK) return LEDGER;
+        revert SubjectNotHoldable(subject);
     }
 
     function _namedBefore(Subject[] memory subjects, uint256 end, MemberId home) private pure returns (bool) {

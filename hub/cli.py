@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module that exposes `app`, one line of help)
     "doctor": ("hub.commands.doctor", "Say what is missing on this machine and how to get it"),
     "chain": ("hub.commands.chain", "Start, stop and look at the embedded chain"),
+    "keys": ("hub.commands.keys", "Make and look at keys of officers"),
+    "deploy": ("hub.commands.deploy", "Create the registers on the chain, once, by a constitution"),
 }
 
 _GLOBAL_FLAGS = ("--json", "--verbose")

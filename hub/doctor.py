@@ -12,6 +12,7 @@ from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 
+from hub.chain.artifacts import REGISTERS
 from hub.errors import ConfigurationWrong, YrdhubError
 from hub.network.anvil_binary import ANVIL_RELEASE, find_anvil
 from hub.network.embedded import EmbeddedChain, port_holder
@@ -19,7 +20,6 @@ from hub.network.supervisor import is_free
 from hub.settings import Settings
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
-REGISTERS = ("Consortium", "Methodologies", "Projects", "Recognition", "CreditLedger")
 
 
 class Verdict(StrEnum):

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
         return self
 
     def read_password(self, *, whose: str) -> str:
-        """The keystore password for `whose` key. Raises ConfigurationWrong: none is set, or others can read the file."""
+        """The keystore password for `whose` key. Raises ConfigurationWrong: none set, or others can read the file."""
         if self.password_file is not None:
             return _password_from(self.password_file, whose=whose)
         if self.password is not None and self.password.get_secret_value():

@@ -47,6 +47,7 @@ class DocumentKind(StrEnum):
     VERIFICATION = "verification"
     ISSUANCE = "issuance"
     CORRECTION = "correction"
+    SERIES = "series"
     BALLOT = "ballot"
     EVIDENCE = "evidence"
 

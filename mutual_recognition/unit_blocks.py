@@ -48,6 +48,10 @@ class UnitBlock:
     def serials(self) -> int:
         return self.last - self.first + 1
 
+    def with_status(self, status: BlockStatus) -> UnitBlock:
+        """The same block with another status."""
+        return replace(self, status=status)
+
 
 def carve(block: UnitBlock, first: int, last: int) -> tuple[UnitBlock, list[UnitBlock]]:
     """The part [first, last] of `block` as a block of its own, and the one to two blocks that stay as they were.

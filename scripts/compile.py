@@ -32,6 +32,9 @@ LARGEST_INIT_CODE = 49_152
 ALSO_DEPLOYED = {"@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol": ("ERC1967Proxy",)}
 """Contracts of others that a deployment creates, by source name."""
 
+_NUMBERED_TYPE = re.compile(r"(t_(?:struct|enum|contract|userDefinedValueType)\([^()]*\))\d+")
+"""A named type in a storage layout, with the compiler's number after it; the number after an array is its length."""
+
 _IMPORT = re.compile(r"""^\s*import\s+(?:[^;"']*?from\s+)?["']([^"']+)["']\s*;""", re.MULTILINE | re.DOTALL)
 
 
@@ -50,7 +53,7 @@ class Project:
 
     @property
     def cache(self) -> Path:
-        return self.toolchain / ".build" / "solc"
+        return self.root / ".build" / "solc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ def compile_sources(project: Project, compiler: Compiler, sources: dict[str, str
 
 def _messages(failed: solcx.exceptions.SolcError) -> str:
     try:
-        errors = json.loads(failed.stdout_data)["errors"]
+        errors = json.loads(failed.stdout_data or "")["errors"]
     except (TypeError, KeyError, ValueError):
         return str(failed)
     return "\n".join(error["formattedMessage"] for error in errors if error["severity"] == "error")
@@ -168,7 +171,8 @@ def build_artifacts(project: Project) -> tuple[dict[str, dict[str, Any]], list[s
     """Artifacts by contract name, and the compiler's warnings.
 
     Deployable contracts of ours and ALSO_DEPLOYED carry code and storage layout; interfaces, abstract contracts and
-    libraries of internal functions carry only their ABI (for its errors and events). Raises CompilationFailed, also for a contract over the size limits.
+    libraries of internal functions carry only their ABI (for its errors and events). Raises CompilationFailed, also for
+    a contract over the size limits.
     """
     compiler = read_compiler(project.toolchain)
     sources = collect_sources(project, compiler)
@@ -227,7 +231,7 @@ def _stable_layout(layout: dict[str, Any]) -> dict[str, Any]:
     """The storage layout without the compiler's internal numbers, which change when unrelated code does."""
 
     def stable(type_name: str) -> str:
-        return re.sub(r"\)\d+(?=_storage|_memory|,|\)|$)|(?<=[a-z])\)\d+", ")", type_name)
+        return _NUMBERED_TYPE.sub(r"\1", type_name)
 
     variables = [
         {
@@ -238,7 +242,7 @@ def _stable_layout(layout: dict[str, Any]) -> dict[str, Any]:
         }
         for variable in layout.get("storage", [])
     ]
-    types = {}
+    types: dict[str, Any] = {}
     for type_name, description in (layout.get("types") or {}).items():
         shown = {key: value for key, value in description.items() if key != "members"}
         shown = {key: stable(value) if isinstance(value, str) else value for key, value in shown.items()}
@@ -247,7 +251,8 @@ def _stable_layout(layout: dict[str, Any]) -> dict[str, Any]:
                 {key: member[key] for key in ("label", "slot", "offset")} | {"type": stable(member["type"])}
                 for member in description["members"]
             ]
-        types[stable(type_name)] = shown
+        if types.setdefault(stable(type_name), shown) != shown:
+            raise CompilationFailed(f"two types in storage are both called {stable(type_name)}: rename one")
     return {"storage": variables, "types": dict(sorted(types.items()))}
 
 

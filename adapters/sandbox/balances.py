@@ -7,8 +7,6 @@ from itertools import pairwise
 from typing import Any
 
 from adapters.sandbox.records import (
-    KIND_OF,
-    RECORD_TYPES,
     Correction,
     Issuance,
     Retirement,
@@ -59,7 +57,7 @@ def holdings(registry: Registry) -> dict[str, Any]:
 def state(registry: Registry) -> dict[str, Any]:
     """The registry in a page: counts per kind, balances, and what does not add up (nothing, if it is right)."""
     with registry.storage.transaction():
-        counts = {KIND_OF[t]: len(registry.storage.all_of(t, misfiled=None)) for t in RECORD_TYPES.values()}
+        counts = registry.storage.counts()
         books = holdings(registry)
         problems = inconsistencies(registry)
     return {
@@ -129,23 +127,13 @@ def _verifications(registry: Registry) -> list[str]:
 def _references(registry: Registry, rows: list[Holding]) -> list[str]:
     """Locked, pending and retired units lie under the record that put them there, kilogram for kilogram."""
     actual: dict[tuple[str, str], int] = defaultdict(int)
-    forced: dict[str, int] = defaultdict(int)
     for row in rows:
         if row.status in ("locked", "pending", "retired"):
             actual[row.status, row.reference] += row.quantity_kg
     expected: dict[tuple[str, str], int] = {}
     for transfer in registry.storage.all_of(TransferOut):
-        if transfer.status in ("locked", "withdrawal_requested"):
-            for units in transfer.ranges:
-                forced[transfer.native_id] += (
-                    sum(
-                        min(r.units.last, units.last) - max(r.units.first, units.first) + 1
-                        for r in registry.units.overlapping(units)
-                        if r.status == "corrected"
-                    )
-                    * units.kg_per_serial
-                )
-            expected["locked", transfer.native_id] = transfer.quantity_kg - forced[transfer.native_id]
+        if transfer.open_kg:
+            expected["locked", transfer.native_id] = transfer.open_kg
     for incoming in registry.storage.all_of(TransferIn):
         if incoming.status == "pending":
             expected["pending", incoming.native_id] = incoming.quantity_kg

@@ -71,6 +71,7 @@ class Control:
             "move": (ask.Move, registry.move),
             "request-transfer": (ask.RequestTransfer, registry.request_transfer),
             "withdraw-transfer": (ask.WithdrawTransfer, registry.withdraw_transfer),
+            "review-transfer": (ask.ReviewTransfer, registry.review_transfer),
             "decide-transfer": (ask.DecideTransfer, registry.decide_transfer),
             "incoming-policy": (ask.IncomingPolicy, registry.incoming_policy),
             "retire": (ask.Retire, registry.retire),

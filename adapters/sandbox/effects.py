@@ -22,6 +22,7 @@ from adapters.sandbox.records import (
     RecordStatus,
     TransferIn,
     TransferOut,
+    TransferOutStatus,
     UnitRange,
     UnitsElsewhere,
 )
@@ -29,6 +30,7 @@ from adapters.sandbox.registry import INCOMING_ACCOUNT, Registry
 from adapters.sandbox.units import Holding, Status, describe, merged
 
 EffectKind = Literal[
+    "transfer_proposed",
     "transfer_accepted",
     "transfer_rejected",
     "transfer_expired",
@@ -39,6 +41,7 @@ EffectKind = Literal[
     "retired_elsewhere",
     "cancelled_elsewhere",
     "moved_elsewhere",
+    "cancelled",
     "held",
     "lifted",
     "recognition_changed",
@@ -46,6 +49,7 @@ EffectKind = Literal[
 ]
 
 _NEEDED: dict[str, tuple[str, ...]] = {
+    "transfer_proposed": ("transfer", "reference"),
     "transfer_accepted": ("transfer", "member", "kept"),
     "transfer_rejected": ("transfer",),
     "transfer_expired": ("transfer",),
@@ -56,6 +60,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "retired_elsewhere": ("ranges", "member", "purpose"),
     "cancelled_elsewhere": ("ranges", "member", "reason"),
     "moved_elsewhere": ("ranges", "member"),
+    "cancelled": ("ranges", "reason"),
     "held": ("subject_kind", "subject", "member", "reason"),
     "lifted": ("subject_kind", "subject", "member"),
     "recognition_changed": ("subject_kind", "subject", "member", "status"),
@@ -64,7 +69,9 @@ _NEEDED: dict[str, tuple[str, ...]] = {
 _ALWAYS = {"kind", "occurred_at", "proof"}
 _OPTIONAL: dict[str, tuple[str, ...]] = {
     "transfer_accepted": ("cut",),
-    "transfer_rejected": ("reason",),
+    "transfer_rejected": ("ranges", "reason"),
+    "transfer_expired": ("ranges",),
+    "transfer_withdrawn": ("ranges",),
     "incoming_pending": ("account", "factor_ppm", "deadline"),
     "retired_elsewhere": ("compliance_year",),
     "held": ("ranges", "evidence_sha256"),
@@ -83,6 +90,7 @@ class Effect(BaseModel):
     occurred_at: datetime
     proof: str = Field(min_length=1)
     transfer: str = ""
+    reference: str = ""
     member: str = Field(default="", pattern=r"^(\d{6})?$")
     account: str = ""
     ranges: list[UnitRange] = []
@@ -174,6 +182,8 @@ class Effects:
 
     def _apply(self, effect: Effect) -> None:
         match effect.kind:
+            case "transfer_proposed":
+                self._transfer_proposed(effect)
             case "transfer_accepted":
                 self._transfer_accepted(effect)
             case "transfer_rejected" | "transfer_expired" | "transfer_withdrawn":
@@ -186,6 +196,8 @@ class Effects:
                 self._incoming_returned(effect)
             case "retired_elsewhere" | "cancelled_elsewhere" | "moved_elsewhere":
                 self._units_elsewhere(effect)
+            case "cancelled":
+                self._cancelled(effect)
             case "held" | "lifted":
                 self._hold(effect)
             case "recognition_changed":
@@ -195,21 +207,42 @@ class Effects:
 
     # --- transfers out
 
-    def _open_transfer(self, effect: Effect) -> tuple[TransferOut, list[Holding]]:
+    def _open_transfer(self, effect: Effect) -> TransferOut:
         transfer = self.storage.get(TransferOut, effect.transfer)
-        if transfer.status not in ("locked", "withdrawal_requested"):
+        if transfer.open_kg == 0:
             raise conflict(
                 "TRANSFER_ENDED",
                 f"{transfer.native_id} is already {transfer.status}",
                 field="transfer",
                 value=effect.transfer,
             )
-        # A correction forced at home may have taken locked units meanwhile: carve then refuses, and a person decides.
-        rows = [r for u in transfer.ranges for r in self.units.carve(u, ("locked",), allow_held=True)]
-        return transfer, rows
+        return transfer
+
+    def _locked(self, transfer: TransferOut, ranges: list[UnitRange], field: str) -> list[Holding]:
+        """Exactly these serials, which must still be locked for the transfer.
+
+        A correction forced at home may have taken some meanwhile: that is refused here, and a person decides.
+        """
+        rows = [row for units in ranges for row in self.units.carve(units, ("locked",), allow_held=True)]
+        for row in rows:
+            if row.reference != transfer.native_id:
+                raise conflict(
+                    "RANGES_DIFFER",
+                    f"{describe(row.units)} is locked for {row.reference}, not for {transfer.native_id}",
+                    field=field,
+                    value=describe(row.units),
+                )
+        return rows
+
+    def _transfer_proposed(self, effect: Effect) -> None:
+        transfer = self._open_transfer(effect)
+        changed = transfer.model_copy(update={"references": [*transfer.references, effect.reference]})
+        if changed.status == "locked":
+            changed = changed.model_copy(update={"status": "submitted"})
+        self.storage.put(changed, effect.kind)
 
     def _transfer_accepted(self, effect: Effect) -> None:
-        transfer, _ = self._open_transfer(effect)
+        transfer = self._open_transfer(effect)
         if effect.member != transfer.to_member:
             raise conflict(
                 "OTHER_DESTINATION",
@@ -217,27 +250,27 @@ class Effects:
                 field="member",
                 value=effect.member,
             )
-        if merged([*effect.kept, *effect.cut]) != merged(transfer.ranges):
-            raise conflict(
-                "RANGES_DIFFER",
-                f"kept and cut together are not the ranges of {transfer.native_id}",
-                field="kept",
-                value="; ".join(describe(u) for u in merged([*effect.kept, *effect.cut])),
-            )
-        for units in effect.kept:
-            rows = self.units.carve(units, ("locked",), allow_held=True)
-            self.units.change(rows, status="transferred_out", member=transfer.to_member, held=0)
-        for units in effect.cut:
-            rows = self.units.carve(units, ("locked",), allow_held=True)
-            self.units.change(rows, status="cut", held=0)
-        cut_kg = sum(u.quantity_kg for u in effect.cut)
-        self.storage.put(transfer.model_copy(update={"status": "accepted", "cut_kg": cut_kg}), effect.kind)
+        kept = self._locked(transfer, effect.kept, "kept")
+        self.units.change(kept, status="transferred_out", member=transfer.to_member, held=0)
+        cut = self._locked(transfer, effect.cut, "cut")
+        self.units.change(cut, status="cut", held=0)
+        kept_kg, cut_kg = (sum(row.quantity_kg for row in rows) for rows in (kept, cut))
+        self.storage.put(transfer.ended_by("accepted", accepted_kg=kept_kg, cut_kg=cut_kg), effect.kind)
 
     def _transfer_ended(self, effect: Effect) -> None:
-        transfer, rows = self._open_transfer(effect)
+        transfer = self._open_transfer(effect)
+        if effect.ranges:
+            rows = self._locked(transfer, effect.ranges, "ranges")
+        else:
+            rows = self.units.rows("reference = ? AND status = 'locked'", (transfer.native_id,))
         self.units.change(rows, status="available", reference="")
-        status = effect.kind.removeprefix("transfer_")
-        self.storage.put(transfer.model_copy(update={"status": status, "reason": effect.reason}), effect.kind)
+        end: dict[str, TransferOutStatus] = {
+            "transfer_rejected": "rejected",
+            "transfer_expired": "expired",
+            "transfer_withdrawn": "withdrawn",
+        }
+        ended = transfer.ended_by(end[effect.kind], returned_kg=sum(row.quantity_kg for row in rows))
+        self.storage.put(ended.model_copy(update={"reason": effect.reason}), effect.kind)
 
     # --- transfers in
 
@@ -332,9 +365,21 @@ class Effects:
         for units in effect.ranges:
             rows = self.units.carve(units, ("transferred_out",), allow_held=True)
             self.units.change(rows, status=status, member=effect.member)
-        number = f"{effect.kind}-{self.storage.next_number('units_elsewhere'):06d}"
+        self._record_units(effect)
+
+    def _cancelled(self, effect: Effect) -> None:
+        rows = [
+            row
+            for units in effect.ranges
+            for row in self.units.carve(units, ("available", "locked", "transferred_out"), allow_held=True)
+        ]
+        self.registry.take_from_transfers(rows)
+        self.units.change(rows, status="cancelled", held=0)
+        self._record_units(effect)
+
+    def _record_units(self, effect: Effect) -> None:
         record = UnitsElsewhere(
-            native_id=number,
+            native_id=f"{effect.kind}-{self.storage.next_number('units_elsewhere'):06d}",
             event=effect.kind,
             ranges=effect.ranges,
             quantity_kg=sum(u.quantity_kg for u in effect.ranges),

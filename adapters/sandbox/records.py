@@ -144,8 +144,19 @@ class Issuance(Record):
     reissue_of: str = ""
 
 
+TransferOutStatus = Literal[
+    "locked", "submitted", "withdrawal_requested", "accepted", "rejected", "expired", "withdrawn", "corrected"
+]
+
+
 class TransferOut(Record):
-    """转出 (transfer out). Units are locked here before the hub proposes anything."""
+    """转出 (transfer out). Units are locked here before the hub proposes anything.
+
+    Ranges may end apart: the four outcomes (accepted, cut, returned, taken by a correction here) come to
+    `quantity_kg` once the transfer has ended. `status` is submitted from the hub's first word on; once no unit is
+    locked any more it says how it ended (accepted, if any unit left). `references` are the hub's,
+    one a range; `reviewer` is the second person of four eyes.
+    """
 
     to_member: MemberCode
     to_account: str = ""
@@ -153,9 +164,29 @@ class TransferOut(Record):
     ranges: list[UnitRange]
     quantity_kg: int
     requested_on: date
-    status: Literal["locked", "withdrawal_requested", "accepted", "rejected", "expired", "withdrawn"] = "locked"
+    status: TransferOutStatus = "locked"
     reason: str = ""
+    references: list[str] = []
+    reviewer: str = ""
+    accepted_kg: int = 0
     cut_kg: int = 0
+    returned_kg: int = 0
+    taken_kg: int = 0
+
+    @property
+    def open_kg(self) -> int:
+        """What is still locked for it, in kg."""
+        return self.quantity_kg - self.accepted_kg - self.cut_kg - self.returned_kg - self.taken_kg
+
+    def ended_by(self, status: TransferOutStatus, **outcome: int) -> TransferOut:
+        """The transfer with kilograms added to outcomes; `status` is its end if that was the last of it."""
+        added = {name: getattr(self, name) + kg for name, kg in outcome.items()}
+        changed = self.model_copy(update=added)
+        if changed.open_kg == 0:
+            end: TransferOutStatus = "accepted" if changed.accepted_kg else status
+        else:
+            end = self.status if self.status == "withdrawal_requested" else "submitted"
+        return changed.model_copy(update={"status": end})
 
 
 class TransferIn(Record):
@@ -241,12 +272,12 @@ class RecordStatus(Record):
 
 
 class UnitsElsewhere(Record):
-    """Units of this registry that were retired, cancelled or passed on while another member held them."""
+    """Units that were retired, cancelled or passed on while another member held them, or cancelled by a ballot."""
 
-    event: Literal["retired_elsewhere", "cancelled_elsewhere", "moved_elsewhere"]
+    event: str
     ranges: list[UnitRange]
     quantity_kg: int
-    member: MemberCode
+    member: MemberCode = ""
     purpose: str = ""
     compliance_year: int | None = None
 

@@ -7,15 +7,14 @@ tells the registry is booked by `effects.py`; both work on the same records and 
 from __future__ import annotations
 
 import hashlib
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from adapters.sandbox import requests as ask
-from adapters.sandbox.city import NUMBER_STEM, CityProfile
 from adapters.sandbox.errors import RegistryRefusal, conflict, unknown
+from adapters.sandbox.filing import Filing
 from adapters.sandbox.records import (
-    KIND_OF,
     PUBLISHED_KINDS,
     RECORD_TYPES,
     Account,
@@ -31,107 +30,13 @@ from adapters.sandbox.records import (
     Verification,
     edited,
 )
-from adapters.sandbox.storage import Storage
-from adapters.sandbox.units import Units, merged
+from adapters.sandbox.units import Holding, merged
 
-SHANGHAI_TIME = timezone(timedelta(hours=8))
 INCOMING_ACCOUNT = "转入待分配"
 
 
-class Registry:
+class Registry(Filing):
     """One city's registry over one database."""
-
-    def __init__(self, city: CityProfile, storage: Storage) -> None:
-        self.city = city
-        self.storage = storage
-        self.units = Units(storage)
-
-    def now(self) -> datetime:
-        """The registry's own clock (a fault may set it wrong), aware."""
-        return self.storage.clock()
-
-    def today(self) -> date:
-        """The registry's calendar day in Asia/Shanghai."""
-        return self.now().astimezone(SHANGHAI_TIME).date()
-
-    def _number(self, record_type: type[Record], given: str = "") -> str:
-        kind = KIND_OF[record_type]
-        if not given:
-            number = self.storage.next_number(kind)
-            return f"{self.city.number_prefix}-{NUMBER_STEM[kind]}-{number:05d}"
-        if self.storage.find(record_type, given) is not None:
-            raise conflict("NUMBER_TAKEN", f"{kind} {given!r} is already filed", field="native_id", value=given)
-        return given
-
-    # --- filing
-
-    def file_methodology(self, filing: Methodology) -> Methodology:
-        """方法学备案. The native id is CODE/VERSION; a version is filed once."""
-        digest = hashlib.sha256(filing.document.encode()).hexdigest()
-        with self.storage.transaction():
-            native_id = self._number(Methodology, f"{filing.code}/{filing.version}")
-            record = filing.model_copy(update={"native_id": native_id, "document_sha256": digest})
-            self.storage.put(record, "file")
-        return record
-
-    def edit_methodology(self, edit: ask.EditMethodology) -> Methodology:
-        """Change a filing (its status, validity or text)."""
-        with self.storage.transaction():
-            changed = edited(self.storage.get(Methodology, edit.native_id), edit.changes)
-            digest = hashlib.sha256(changed.document.encode()).hexdigest()
-            changed = changed.model_copy(update={"document_sha256": digest})
-            self.storage.put(changed, "edit")
-        return changed
-
-    def register_project(self, project: Project) -> Project:
-        """Register a project. An asset serves one project; the methodology must be filed here."""
-        with self.storage.transaction() as db:
-            methodology = self.storage.get(Methodology, project.methodology)
-            if methodology.status != "filed":
-                raise conflict(
-                    "METHODOLOGY_NOT_IN_FORCE",
-                    f"methodology {methodology.native_id} is {methodology.status}",
-                    field="methodology",
-                    value=methodology.native_id,
-                )
-            record = project.model_copy(update={"native_id": self._number(Project, project.native_id)})
-            self._claim_assets(record)
-            self.storage.put(record, "register")
-            if (
-                db.execute("SELECT 1 FROM record WHERE kind='account' AND native_id=?", (record.uscc,)).fetchone()
-                is None
-            ):
-                self.open_account(ask.OpenAccount(native_id=record.uscc, name=record.proponent, uscc=record.uscc))
-        return record
-
-    def edit_project(self, edit: ask.EditProject) -> Project:
-        """Change a registered project; assets are checked again."""
-        with self.storage.transaction() as db:
-            changed = edited(self.storage.get(Project, edit.native_id), edit.changes)
-            db.execute("DELETE FROM asset WHERE project = ?", (edit.native_id,))
-            self._claim_assets(changed)
-            self.storage.put(changed, "edit")
-        return changed
-
-    def _claim_assets(self, project: Project) -> None:
-        with self.storage.transaction() as db:
-            for asset in project.assets:
-                taken = db.execute("SELECT project FROM asset WHERE asset = ?", (asset,)).fetchone()
-                if taken:
-                    raise conflict(
-                        "ASSET_TAKEN",
-                        f"asset {asset} already serves project {taken['project']}",
-                        field="assets",
-                        value=asset,
-                    )
-                db.execute("INSERT INTO asset VALUES (?, ?)", (asset, project.native_id))
-
-    def open_account(self, request: ask.OpenAccount) -> Account:
-        """Open an account."""
-        with self.storage.transaction():
-            record = Account(native_id=self._number(Account, request.native_id), name=request.name, uscc=request.uscc)
-            self.storage.put(record, "open")
-        return record
 
     # --- verification and issuance
 
@@ -273,17 +178,15 @@ class Registry:
 
     def _selected(self, selection: ask.Selection) -> tuple[list[UnitRange], str]:
         """The ranges asked for and the one account that holds them."""
-        ranges = (
-            merged(selection.ranges)
-            if selection.ranges
-            else self.units.pick(
-                selection.account,
-                selection.quantity_kg or 0,
-                issuance=selection.issuance,
-                home_member=selection.home_member,
-            )
+        wanted = selection.ranges or self.units.pick(
+            selection.account,
+            selection.quantity_kg or 0,
+            issuance=selection.issuance,
+            home_member=selection.home_member,
         )
-        accounts = {row.account for units in ranges for row in self.units.carve(units, ("available",))}
+        # One range a holding: neighbours from two issuances, or with two pasts, stay two ranges in the record.
+        rows = [row for units in merged(wanted) for row in self.units.carve(units, ("available",))]
+        accounts = {row.account for row in rows}
         if len(accounts) != 1 or (selection.account and accounts != {selection.account}):
             raise conflict(
                 "NOT_ONE_ACCOUNT",
@@ -291,7 +194,7 @@ class Registry:
                 field="account",
                 value=selection.account,
             )
-        return merged(ranges), accounts.pop()
+        return [row.units for row in rows], accounts.pop()
 
     def move(self, request: ask.Move) -> list[UnitRange]:
         """Move available units to another account of this registry."""
@@ -332,7 +235,7 @@ class Registry:
         """Ask for a transfer out to be withdrawn; the units are unlocked when the hub says it was."""
         with self.storage.transaction():
             transfer = self.storage.get(TransferOut, request.native_id)
-            if transfer.status != "locked":
+            if transfer.status not in ("locked", "submitted"):
                 raise conflict(
                     "TRANSFER_ENDED",
                     f"{transfer.native_id} is {transfer.status}",
@@ -342,6 +245,28 @@ class Registry:
             changed = transfer.model_copy(update={"status": "withdrawal_requested"})
             self.storage.put(changed, "request_withdrawal")
         return changed
+
+    def review_transfer(self, request: ask.ReviewTransfer) -> TransferOut:
+        """A second person stands by a transfer out that has not ended."""
+        with self.storage.transaction():
+            transfer = self.storage.get(TransferOut, request.native_id)
+            if transfer.status not in ("locked", "submitted") or transfer.reviewer:
+                raise conflict(
+                    "NOT_TO_REVIEW",
+                    f"{transfer.native_id} is {transfer.status}, reviewer {transfer.reviewer or 'none'}",
+                    field="native_id",
+                    value=request.native_id,
+                )
+            changed = transfer.model_copy(update={"reviewer": request.reviewer})
+            self.storage.put(changed, "review")
+        return changed
+
+    def take_from_transfers(self, rows: list[Holding]) -> None:
+        """Book that locked units were taken from their transfers out, which may end by it."""
+        for row in rows:
+            if row.status == "locked":
+                transfer = self.storage.get(TransferOut, row.reference)
+                self.storage.put(transfer.ended_by("corrected", taken_kg=row.quantity_kg), "take")
 
     def decide_transfer(self, request: ask.DecideTransfer) -> TransferIn:
         """Answer a pending transfer in; the units stay pending until the hub says it is final."""
@@ -397,12 +322,12 @@ class Registry:
         with self.storage.transaction():
             issuance = self.storage.get(Issuance, request.issuance)
             allowed: tuple[Any, ...] = ("available", "locked") if request.force else ("available",)
-            ranges = merged(request.ranges) or merged(
+            wanted = merged(request.ranges) or [
                 row.units
                 for row in self.units.rows("issuance = ?", (issuance.native_id,))
                 if row.status in allowed and (request.force or not row.held)
-            )
-            rows = [row for units in ranges for row in self.units.carve(units, allowed, allow_held=request.force)]
+            ]
+            rows = [row for units in wanted for row in self.units.carve(units, allowed, allow_held=request.force)]
             if not rows or any(row.issuance != issuance.native_id for row in rows):
                 raise conflict(
                     "NOT_OF_THIS_ISSUANCE",
@@ -411,11 +336,12 @@ class Registry:
                     value=request.issuance,
                 )
             native_id = self._number(Correction, request.native_id)
+            self.take_from_transfers(rows)
             self.units.change(rows, status="corrected", reference=native_id)
             correction = Correction(
                 native_id=native_id,
                 issuance=issuance.native_id,
-                ranges=ranges,
+                ranges=[row.units for row in rows],
                 quantity_kg=sum(row.quantity_kg for row in rows),
                 reason=request.reason,
                 corrected_on=request.corrected_on or self.today(),

@@ -106,6 +106,13 @@ class WithdrawTransfer(Request):
     native_id: str
 
 
+class ReviewTransfer(Request):
+    """A second person of this city stands by a transfer out (four eyes)."""
+
+    native_id: str
+    reviewer: str = Field(min_length=1)
+
+
 class DecideTransfer(Request):
     """The city's own answer to a pending transfer in."""
 

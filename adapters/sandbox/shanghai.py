@@ -34,6 +34,7 @@ from adapters.sandbox.storage import Storage
 
 BASE = "/api/v1"
 MAX_PAGE = 500
+_PAGE_MARK = '"下一游标"'.encode()
 Answer = Callable[[Request], Awaitable[Response]]
 
 
@@ -122,7 +123,7 @@ class FaultyTransport:
         chunks = [chunk async for chunk in response.body_iterator]  # type: ignore[attr-defined]
         body = b"".join(chunks)
         headers = {k: v for k, v in response.headers.items() if k.lower() != "content-length"}
-        if b'"\xe4\xb8\x8b\xe4\xb8\x80\xe6\xb8\xb8\xe6\xa0\x87"' in body:  # a page: it has 下一游标
+        if _PAGE_MARK in body:
             if self._page_before is not None and self.faults.take("repeated_page"):
                 body = self._page_before
                 headers.pop("etag", None)

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from adapters.sandbox.effects import Effect
 from adapters.sandbox.errors import RegistryRefusal
+from adapters.sandbox.filing import SHANGHAI_TIME
 from adapters.sandbox.records import Parameter, Record, UnitRange
-from adapters.sandbox.registry import SHANGHAI_TIME
 from adapters.sandbox.storage import Change
 from adapters.sandbox.units import Holding
 
@@ -68,6 +68,8 @@ STATUSES = {
     "cut": "折减",
     "retired_elsewhere": "异地注销",
     "cancelled_elsewhere": "异地作废",
+    "cancelled": "裁定作废",
+    "submitted": "已受理",
 }
 
 
@@ -125,7 +127,7 @@ def _status(value: str) -> str:
 
 
 Encode = Callable[[Any], Any]
-_FIELDS: dict[str, tuple[tuple[str, str, Encode], ...]] = {
+FIELDS: dict[str, tuple[tuple[str, str, Encode], ...]] = {
     "methodology": (
         ("备案号", "native_id", _same),
         ("方法学编码", "code", _same),
@@ -209,7 +211,12 @@ _FIELDS: dict[str, tuple[tuple[str, str, Encode], ...]] = {
         ("区段", "ranges", _ranges),
         ("数量_吨", "quantity_kg", tonnes),
         ("申请日期", "requested_on", _same),
+        ("复核人", "reviewer", _same),
+        ("互认编号", "references", _same),
+        ("转出_吨", "accepted_kg", tonnes),
         ("折减_吨", "cut_kg", tonnes),
+        ("退回_吨", "returned_kg", tonnes),
+        ("更正_吨", "taken_kg", tonnes),
         ("原因", "reason", _same),
         ("状态", "status", _status),
     ),
@@ -253,7 +260,7 @@ _FIELDS: dict[str, tuple[tuple[str, str, Encode], ...]] = {
 
 def record_body(kind: str, record: Record) -> dict[str, Any]:
     """A record as Shanghai publishes it."""
-    body = {name: encode(getattr(record, source)) for name, source, encode in _FIELDS[kind]}
+    body = {name: encode(getattr(record, source)) for name, source, encode in FIELDS[kind]}
     return {**body, "数据说明": record.label}
 
 
@@ -284,6 +291,7 @@ def holding_body(row: Holding) -> dict[str, Any]:
 
 
 EFFECT_KINDS = {
+    "转出受理": "transfer_proposed",
     "转出完成": "transfer_accepted",
     "转出被拒": "transfer_rejected",
     "转出过期": "transfer_expired",
@@ -294,6 +302,7 @@ EFFECT_KINDS = {
     "异地注销": "retired_elsewhere",
     "异地作废": "cancelled_elsewhere",
     "异地转移": "moved_elsewhere",
+    "裁定作废": "cancelled",
     "冻结": "held",
     "解冻": "lifted",
     "互认变更": "recognition_changed",
@@ -303,6 +312,7 @@ EFFECT_FIELDS = {
     "发生时间": "occurred_at",
     "链上凭证": "proof",
     "转移编号": "transfer",
+    "互认编号": "reference",
     "对方代码": "member",
     "账户": "account",
     "折算系数_百万分之": "factor_ppm",

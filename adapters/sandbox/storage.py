@@ -178,6 +178,12 @@ class Storage:
             rows = self.connection.execute(query + " ORDER BY seq", values).fetchall()
         return [record_type.model_validate_json(row["body"]) for row in rows]
 
+    def counts(self) -> dict[str, int]:
+        """Number of current records per kind."""
+        with self._lock:
+            rows = self.connection.execute("SELECT kind, COUNT(*) AS n FROM record GROUP BY kind").fetchall()
+        return dict.fromkeys(RECORD_TYPES, 0) | {row["kind"]: row["n"] for row in rows}
+
     def latest_seq(self) -> int:
         """The sequence of the last change, 0 when there is none."""
         with self._lock:

@@ -24,6 +24,7 @@ from adapters.sandbox.samples import load_samples
 from adapters.sandbox.server import listen, serve, url_of, write_whole
 from adapters.sandbox.storage import Storage
 from adapters.sandbox.suzhou_files import (
+    HEARTBEAT_HEADER,
     HOLDING_HEADER,
     KINDS,
     MANIFEST_HEADER,
@@ -41,6 +42,7 @@ from adapters.sandbox.suzhou_files import (
 
 BATCH_ROWS = 5_000
 POLL_SECONDS = 0.2
+HEARTBEAT_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -123,6 +125,7 @@ class FileExchange:
             path.mkdir(parents=True, exist_ok=True)
         self.delivery = Delivery(home / "staging", folder / "out", faults)
         self.late_receipts: list[tuple[float, str, bytes]] = []
+        self._beat_at = 0.0
         self._working = threading.Lock()
 
     def work_forever(self, stop: threading.Event) -> None:
@@ -140,12 +143,22 @@ class FileExchange:
             if slow := self.faults.take("slow"):
                 time.sleep(slow.number("seconds", 0.5))
             self._take_effects()
+            self._answer_snapshot_requests()
             while self._export_batch():
                 pass
             self.delivery.deliver_due()
             for late in [item for item in self.late_receipts if item[0] <= time.monotonic()]:
                 self.late_receipts.remove(late)
                 write_whole(self.receipts / late[1], late[2])
+            if time.monotonic() - self._beat_at >= HEARTBEAT_SECONDS:
+                self._beat()
+
+    def _beat(self) -> None:
+        """Tell that this registry is alive, and how far its exports go."""
+        batch = self.storage.setting("batch_plan", "0:0:0").split(":")[0]
+        beat = [instant(self.registry.now()), self.storage.setting("exported_seq", "0"), batch]
+        write_whole(self.delivery.out / "心跳.csv", encode_csv([HEARTBEAT_HEADER, beat]))
+        self._beat_at = time.monotonic()
 
     # --- out
 
@@ -206,7 +219,11 @@ class FileExchange:
 
     def snapshot(self) -> dict[str, Any]:
         """Write every current record and holding as files 全量_<kind>_<number>.csv, manifest last."""
-        with self._working, self.storage.transaction():
+        with self._working:
+            return self._write_snapshot()
+
+    def _write_snapshot(self) -> dict[str, Any]:
+        with self.storage.transaction():
             number, seq = self.storage.next_number("snapshot"), self.storage.latest_seq()
             tables: dict[str, Table] = {
                 stem: [record_header(kind), *map(record_row, self.storage.current_after(kind, 0, 2**62))]
@@ -238,6 +255,23 @@ class FileExchange:
                 write_whole(self.receipts / name, receipt)
             # Last, so that a crash before it only makes the file be booked again, which changes nothing.
             write_whole(self.archive / path.name, path.read_bytes())
+            path.unlink()
+
+    def _answer_snapshot_requests(self) -> None:
+        """An adapter asks for a snapshot with a file 申请全量_<name>.csv, whatever is in it."""
+        for path in sorted(self.inbox.glob("申请全量_*.csv")):
+            done = self._write_snapshot()
+            name = path.stem.removeprefix("申请全量_")
+            row = [
+                name,
+                "0",
+                "已出具",
+                str(done["change_seq"]),
+                instant(self.registry.now()),
+                "全量批次",
+                str(done["number"]),
+            ]
+            write_whole(self.receipts / self._receipt_name(path.stem), encode_csv([RECEIPT_HEADER, row]))
             path.unlink()
 
     def _book_file(self, content: bytes) -> Table:

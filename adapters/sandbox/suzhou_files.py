@@ -17,8 +17,8 @@ from typing import Any
 
 from adapters.sandbox.effects import Effect
 from adapters.sandbox.errors import RegistryRefusal
+from adapters.sandbox.filing import SHANGHAI_TIME
 from adapters.sandbox.records import Parameter, UnitRange
-from adapters.sandbox.registry import SHANGHAI_TIME
 from adapters.sandbox.shanghai_wire import STATUSES, parse_effect
 from adapters.sandbox.storage import Change
 from adapters.sandbox.units import Holding
@@ -87,7 +87,7 @@ def _year(value: int | None) -> str:
 
 
 Encode = Callable[[Any], str]
-_COLUMNS: dict[str, tuple[tuple[str, str, Encode], ...]] = {
+COLUMNS: dict[str, tuple[tuple[str, str, Encode], ...]] = {
     "methodology": (
         ("备案编号", "native_id", str),
         ("方法学代码", "code", str),
@@ -171,7 +171,12 @@ _COLUMNS: dict[str, tuple[tuple[str, str, Encode], ...]] = {
         ("号段", "ranges", ranges_text),
         ("数量(kg)", "quantity_kg", _kg),
         ("申请时间", "requested_on", day),
+        ("复核人", "reviewer", str),
+        ("互认编号", "references", ";".join),
+        ("转出量(kg)", "accepted_kg", _kg),
         ("折减量(kg)", "cut_kg", _kg),
+        ("退回量(kg)", "returned_kg", _kg),
+        ("更正量(kg)", "taken_kg", _kg),
         ("说明", "reason", str),
         ("状态", "status", STATUSES.__getitem__),
     ),
@@ -213,6 +218,7 @@ _COLUMNS: dict[str, tuple[tuple[str, str, Encode], ...]] = {
 }
 HOLDING_HEADER = ["号段", "数量(kg)", "账户", "状态", "冻结", "签发单号", "关联单号", "现持有地"]
 MANIFEST_HEADER = ["批次", "文件名", "行数", "起始变更序号", "截止变更序号", "SHA256"]
+HEARTBEAT_HEADER = ["系统时间", "最新变更序号", "最新批次"]
 RECEIPT_HEADER = ["幂等键", "行号", "结果", "变更序号", "处理时间", "字段", "原因"]
 
 Table = list[list[str]]
@@ -220,12 +226,12 @@ Table = list[list[str]]
 
 def record_header(kind: str) -> list[str]:
     """The column names of a kind's files."""
-    return ["变更序号", "版本号", "更新时间", *(name for name, _, _ in _COLUMNS[kind]), "数据说明"]
+    return ["变更序号", "版本号", "更新时间", *(name for name, _, _ in COLUMNS[kind]), "数据说明"]
 
 
 def record_row(change: Change) -> list[str]:
     """One record as a row under `record_header`."""
-    cells = [encode(getattr(change.record, source)) for _, source, encode in _COLUMNS[change.kind]]
+    cells = [encode(getattr(change.record, source)) for _, source, encode in COLUMNS[change.kind]]
     return [str(change.seq), str(change.version), instant(change.updated_at), *cells, change.record.label]
 
 
@@ -256,6 +262,7 @@ def digest(content: bytes) -> str:
 
 
 EFFECT_KINDS = {
+    "转出受理": "transfer_proposed",
     "转出成交": "transfer_accepted",
     "转出拒收": "transfer_rejected",
     "转出超时": "transfer_expired",
@@ -266,6 +273,7 @@ EFFECT_KINDS = {
     "他地核销": "retired_elsewhere",
     "他地废止": "cancelled_elsewhere",
     "他地流转": "moved_elsewhere",
+    "裁定废止": "cancelled",
     "锁定": "held",
     "解锁": "lifted",
     "互认变动": "recognition_changed",
@@ -275,6 +283,7 @@ EFFECT_COLUMNS = {
     "发生时间": "occurred_at",
     "凭证": "proof",
     "转移单号": "transfer",
+    "互认编号": "reference",
     "对方区划代码": "member",
     "账户": "account",
     "号段": "ranges",

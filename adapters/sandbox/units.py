@@ -21,6 +21,7 @@ Status = Literal[
     "corrected",
     "retired_elsewhere",
     "cancelled_elsewhere",
+    "cancelled",  # by a ballot of the members
 ]
 
 

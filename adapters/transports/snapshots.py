@@ -39,7 +39,7 @@ class FileLimits:
     columns: int = 256
     row_characters: int = MEBIBYTE
     unpacked_bytes: int = 512 * MEBIBYTE
-    worker_bytes: int = 1024 * MEBIBYTE
+    worker_bytes: int = 512 * MEBIBYTE
     worker_cpu_seconds: int = 120
     silence_seconds: float = 60.0
     settle_seconds: float = 0.0

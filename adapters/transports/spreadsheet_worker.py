@@ -35,8 +35,11 @@ class Refused(Exception):
 
 
 def limit_this_process(memory_bytes: int, cpu_seconds: int) -> None:
-    """From here on an allocation beyond the limit is a MemoryError and CPU time beyond it ends the process."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    """From here on an allocation beyond the limit is a MemoryError and CPU time beyond it ends the process.
+
+    Only the soft limit on memory is set, so that there is room again to say why reading ended.
+    """
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 2))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -140,6 +143,8 @@ def main() -> int:
     except Refused as refused:
         say("refused", refused.code, str(refused))
     except MemoryError:
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
         say("refused", "workbook_too_large", f"reading it takes more than {limits['worker_bytes']:,} bytes of memory")
     except Exception as error:  # whatever the parser trips over in a hostile file, the parent has to hear of it
         say("refused", "workbook_broken", f"it cannot be read as XLSX ({type(error).__name__}: {str(error)[:200]})")

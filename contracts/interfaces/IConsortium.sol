@@ -230,7 +230,9 @@ interface IConsortium {
     event MemberDeparted(MemberId indexed member, bytes32 indexed ballot);
     event MemberParentChanged(MemberId indexed member, MemberId parent, bytes32 indexed ballot);
     /// @dev `ballot` is zero where the member itself changed its officers. `roles` 0: removed.
-    event OfficerChanged(MemberId indexed member, address indexed account, uint8 roles, uint40 validUntil, bytes32 indexed ballot);
+    event OfficerChanged(
+        MemberId indexed member, address indexed account, uint8 roles, uint40 validUntil, bytes32 indexed ballot
+    );
 
     event BallotOpened(
         bytes32 indexed ballot,
@@ -264,7 +266,9 @@ interface IConsortium {
         bytes32 indexed ballot
     );
     event PauseRuleChanged(uint32 maxDuration, uint32 cooldown, bytes32 indexed ballot);
-    event CallAllowed(address indexed target, bytes4 indexed selector, BallotKind kind, bool allowed, bytes32 indexed ballot);
+    event CallAllowed(
+        address indexed target, bytes4 indexed selector, BallotKind kind, bool allowed, bytes32 indexed ballot
+    );
     event RegisterAdded(address indexed register, bytes32 indexed ballot);
 
     /// @dev `until` is type(uint40).max where a ballot paused without a limit. `first` and `second` are zero where a ballot did it.
@@ -299,12 +303,12 @@ interface IConsortium {
     // ---------------------------------------------------------------- by ballot only
 
     /// @notice A new member, or one that left and comes back, with a new seat and new officers. Full and associate members come with a voter.
-    function admit(MemberId member, MemberKind kind, MemberId parent, FoundingOfficer[] calldata officers) external;
+    function admit(MemberId member, MemberKind kind, MemberId parent, FoundingOfficer[] calldata newOfficers) external;
     function expel(MemberId member) external;
     /// @param parent any GB/T 2260 code, member or not; 0: none.
     function setParent(MemberId member, MemberId parent) external;
     /// @notice New officers for a member that had no voter left when the ballot was opened, nor has now. Lapsed officers go, others stay.
-    function restoreOfficers(MemberId member, FoundingOfficer[] calldata officers) external;
+    function restoreOfficers(MemberId member, FoundingOfficer[] calldata newOfficers) external;
     function setRule(BallotKind kind, BallotRule calldata rule) external;
     function setPauseRule(PauseRule calldata rule) external;
     /// @notice Allows or forbids a call to ballots. This, `addRegister` and every `upgradeToAndCall` belong to the kind Upgrade, `setRule` to

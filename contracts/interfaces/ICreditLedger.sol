@@ -238,11 +238,15 @@ interface ICreditLedger {
     error ExternalLockPending(VerificationId verification, bytes32 lock);
 
     error OriginSpent(MemberId member, bytes32 origin, SeriesId series, uint64 first);
+    /// @dev Serials run from 1 to 2**63 - 1; an issuance has at least one and at most 2**48 - 1.
     error RangeInvalid(uint64 first, uint64 last);
+    /// @dev Equal and nested ranges too; the other is named wherever the hint leads to it.
     error RangeOverlaps(SeriesId series, uint64 first, uint64 last, uint64 otherFirst, uint64 otherLast);
+    /// @dev The hint names no issuance, or not the one right before: read the list again.
     error PredecessorWrong(SeriesId series, uint64 first, uint64 predecessor);
     error ProjectOfAnother(ProjectId project, MemberId member);
     error IssuanceUnknown(SeriesId series, uint64 first);
+    /// @dev A reissue names an issuance of its own series and project, of which something was corrected.
     error IssuanceNotCorrected(SeriesId series, uint64 first);
 
     error BlockUnknown(SeriesId series, uint64 first);
@@ -373,12 +377,12 @@ interface ICreditLedger {
     function registerSeries(MemberId member, bytes32 native, uint16 kgPerSerial, bytes32 request) external returns (SeriesId);
     /// @notice Records a verified monitoring period. Periods of one project never overlap.
     function verify(VerificationRequest calldata request) external returns (VerificationId);
-    /// @notice Takes back a verification from which nothing live was issued; its period is free again.
+    /// @notice Takes back a verification from which nothing live was issued; its period is free again, its native id stays spent.
     /// @param predecessor first day of the project's verified period before it; 0: none, or the period is not stated.
     function voidVerification(VerificationId verification, uint24 predecessor, bytes32 request) external;
     /// @notice Issues serials under a verification, never beyond it. A verification may be issued in several blocks and vintages.
     function issue(IssueRequest calldata request) external;
-    /// @notice Cancels a wrong issuance, or part of it, while it is available at home; frees what was verified.
+    /// @notice Cancels a wrong issuance, or part of it, while it is available at home and not held; frees what was verified.
     function correct(CorrectionRequest calldata request) external;
 
     // ---------------------------------------------------------------- by the holder's registrar

@@ -87,9 +87,13 @@ interface IHolds {
     function finish(bytes32 hold) external;
 
     /// @notice By ballot: a hold of any length. @return hold `keccak256(abi.encode(ballot, evidence))`.
-    function placeByBallot(Subject[] calldata subjects, HoldReason reason, bytes32 evidence, uint40 until, bytes32 request)
-        external
-        returns (bytes32 hold);
+    function placeByBallot(
+        Subject[] calldata subjects,
+        HoldReason reason,
+        bytes32 evidence,
+        uint40 until,
+        bytes32 request
+    ) external returns (bytes32 hold);
     /// @notice By ballot.
     function liftByBallot(bytes32 hold, bytes32 request) external;
 

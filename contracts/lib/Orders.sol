@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.20;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-import {
-    BallotOrder,
-    IConsortium,
-    LeaveOrder,
-    OfficerOrder,
-    PauseOrder,
-    VoteOrder
-} from "../interfaces/IConsortium.sol";
+import {BallotOrder, IConsortium, LeaveOrder, OfficerOrder, PauseOrder, VoteOrder} from "../interfaces/IConsortium.sol";
 import {PledgeOrder, ReleaseOrder} from "../interfaces/ICreditLedger.sol";
 import {HoldOrder, LiftOrder} from "../interfaces/IHolds.sol";
 import {EndRecognitionOrder} from "../interfaces/IRecognition.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
 /// @title Orders
 /// @notice What a person signs, hashed by EIP-712, and who signed it. The one place of hash and signature checks on orders: a chain with
@@ -27,21 +20,27 @@ library Orders {
     bytes32 internal constant NAME = keccak256("YRD Carbon Inclusion Hub");
     bytes32 internal constant VERSION = keccak256("1");
 
-    bytes32 internal constant BALLOT =
-        keccak256("BallotOrder(uint24 proposer,uint8 kind,bytes32 actionsHash,bytes32 document,uint40 closesAt,uint24[] invited,bytes32 request)");
+    bytes32 internal constant BALLOT = keccak256(
+        "BallotOrder(uint24 proposer,uint8 kind,bytes32 actionsHash,bytes32 document,uint40 closesAt,uint24[] invited,bytes32 request)"
+    );
     bytes32 internal constant VOTE = keccak256("VoteOrder(bytes32 ballot,uint24 member,uint8 choice,uint32 revision)");
-    bytes32 internal constant OFFICER =
-        keccak256("OfficerOrder(uint24 member,address account,uint8 roles,uint40 validUntil,bytes32 request,uint40 deadline)");
+    bytes32 internal constant OFFICER = keccak256(
+        "OfficerOrder(uint24 member,address account,uint8 roles,uint40 validUntil,bytes32 request,uint40 deadline)"
+    );
     bytes32 internal constant LEAVE = keccak256("LeaveOrder(uint24 member,bytes32 request,uint40 deadline)");
-    bytes32 internal constant PAUSE = keccak256("PauseOrder(bytes32 reason,uint40 until,bytes32 request,uint40 deadline)");
-    bytes32 internal constant HOLD =
-        keccak256("HoldOrder(uint24 member,bytes32[] subjects,uint8 reason,bytes32 evidence,uint40 until,bytes32 request,uint40 deadline)");
+    bytes32 internal constant PAUSE =
+        keccak256("PauseOrder(bytes32 reason,uint40 until,bytes32 request,uint40 deadline)");
+    bytes32 internal constant HOLD = keccak256(
+        "HoldOrder(uint24 member,bytes32[] subjects,uint8 reason,bytes32 evidence,uint40 until,bytes32 request,uint40 deadline)"
+    );
     bytes32 internal constant LIFT = keccak256("LiftOrder(bytes32 hold,bytes32 request,uint40 deadline)");
     bytes32 internal constant END_RECOGNITION =
         keccak256("EndRecognitionOrder(bytes32 subject,uint24 member,uint8 effect,bytes32 request,uint40 deadline)");
-    bytes32 internal constant PLEDGE =
-        keccak256("PledgeOrder(uint24 member,bytes12 series,uint64 blockFirst,uint64 first,uint64 last,uint40 until,bytes32 request,uint40 deadline)");
-    bytes32 internal constant RELEASE = keccak256("ReleaseOrder(bytes12 series,uint64 first,bytes32 request,uint40 deadline)");
+    bytes32 internal constant PLEDGE = keccak256(
+        "PledgeOrder(uint24 member,bytes12 series,uint64 blockFirst,uint64 first,uint64 last,uint40 until,bytes32 request,uint40 deadline)"
+    );
+    bytes32 internal constant RELEASE =
+        keccak256("ReleaseOrder(bytes12 series,uint64 first,bytes32 request,uint40 deadline)");
 
     // ---------------------------------------------------------------- domain and signer
 

@@ -1,12 +1,13 @@
 """Contract ABI values as bytes and back, by plans that are built once from the ABI's JSON and then only run.
 
-Follows the Contract ABI Specification (Solidity documentation, "Formal Specification of the Encoding"). Written out here
-because the general encoder of web3.py costs 0.3 ms a record, which is more than everything else the hub does to it;
-the tests hold every plan against eth_abi.
+Follows the Contract ABI Specification (Solidity documentation, "Formal Specification of the Encoding"). Written out
+here because the general encoder of web3.py costs 0.3 ms a record, which is more than everything else the hub does to
+it; the tests hold every plan against eth_abi.
 
-How values look in Python: integers and enums as int, bool as bool, addresses and `bytesN` as 0x-hex in lower case (raw bytes of
-the right length are taken too), `bytes` as bytes, `string` as str, arrays as list, structs as dict by Solidity field
-name. On the way in a struct may also be a tuple, or an object whose attributes are the field names in snake_case.
+How values look in Python: integers and enums as int, bool as bool, addresses and `bytesN` as 0x-hex in lower case (raw
+bytes of the right length are taken too), `bytes` as bytes, `string` as str, arrays as list, structs as dict by
+Solidity field name. On the way in a struct may also be a tuple, or an object whose attributes are the field names in
+snake_case.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def fields_of(inputs: Sequence[Mapping[str, Any]]) -> tuple[Field, ...]:
 
 
 def abi_type(name: str, components: tuple[Field, ...] = ()) -> AbiType:
-    """The plan of the type that ABI JSON calls `name`; `components` are those of its tuple. ValueError for unknown ones."""
+    """The plan of the type that ABI JSON calls `name`, with its tuple's components. ValueError for unknown ones."""
     if array := _ARRAY.match(name):
         item = abi_type(array[1], components)
         return _fixed_array(item, int(array[2])) if array[2] else _list_of(item)
@@ -162,7 +163,8 @@ def _hex_bytes(name: str, length: int, *, right: bool) -> AbiType:
             raise Unencodable(f"{name} takes 0x-hex or bytes", value)
         if len(value) != length:
             raise Unencodable(f"{name} takes {length} bytes, not {len(value)}", value)
-        return padding + value if right else value + padding
+        raw: bytes = value
+        return padding + raw if right else raw + padding
 
     start, end = (WORD - length, WORD) if right else (0, length)
 
@@ -196,7 +198,8 @@ def _encode_bytes(value: Any) -> bytes:
             raise Unencodable("bytes takes bytes or 0x-hex", value) from None
     elif not isinstance(value, bytes):
         raise Unencodable("bytes takes bytes or 0x-hex", value)
-    return len(value).to_bytes(WORD, "big") + value + _ZEROS[: -len(value) % WORD]
+    raw: bytes = value
+    return len(raw).to_bytes(WORD, "big") + raw + _ZEROS[: -len(raw) % WORD]
 
 
 def _decode_bytes(data: bytes, at: int) -> bytes:

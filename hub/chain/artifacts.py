@@ -1,13 +1,14 @@
 """The committed contracts: ABI and bytecode of each, with functions, events and errors ready to look up.
 
-`scripts/compile.py` writes `hub/chain/artifacts/<Contract>.json`; a test recompiles and compares. Nothing here needs a compiler.
+`scripts/compile.py` writes `hub/chain/artifacts/<Contract>.json`; a test recompiles and compares. Nothing here needs a
+compiler.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -78,7 +79,6 @@ class Artifact:
     abi: list[dict[str, Any]]
     bytecode: str
     deployed_bytecode: str
-    link_references: Mapping[str, Mapping[str, list[dict[str, int]]]]
     immutable_references: Mapping[str, list[dict[str, int]]]
     constructor: tuple[Field, ...]
     functions: Mapping[str, AbiFunction]
@@ -97,13 +97,19 @@ class Artifact:
             known = ", ".join(sorted(self.functions))
             raise LookupError(f"{self.name} has no function {name}; it has {known}") from None
 
+    def creation_code(self, values: Sequence[Any]) -> bytes:
+        """What a transaction that creates this contract carries; `values` are the constructor's arguments."""
+        return bytes.fromhex(self.bytecode[2:]) + tuple_of(self.constructor).encode(values)
+
 
 @cache
 def load(name: str) -> Artifact:
     """The artifact of the contract `name`, read once. Raises ConfigurationWrong when it was never generated."""
     stored = _read(name)
     abi: list[dict[str, Any]] = stored["abi"]
+    documented = {function.selector: function for function in _interface_functions(name)}
     functions = [_function(name, entry) for entry in abi if entry["type"] == "function"]
+    functions = [documented.get(function.selector, function) for function in functions]
     names = [function.name for function in functions]
     events = [_event(name, entry) for entry in abi if entry["type"] == "event"]
     errors = [_error(name, entry) for entry in abi if entry["type"] == "error"]
@@ -113,7 +119,6 @@ def load(name: str) -> Artifact:
         abi=abi,
         bytecode=stored.get("bytecode", "0x"),
         deployed_bytecode=stored.get("deployedBytecode", "0x"),
-        link_references=stored.get("linkReferences", {}),
         immutable_references=stored.get("immutableReferences", {}),
         constructor=constructors[0] if constructors else (),
         functions={
@@ -141,6 +146,13 @@ def digest() -> str:
     return "0x" + summed.hexdigest()
 
 
+def _interface_functions(name: str) -> list[AbiFunction]:
+    """The functions as the register's interface names their parameters: the interface is the manual, not the body."""
+    if name not in REGISTERS:
+        return []
+    return [_function(name, entry) for entry in _read(f"I{name}")["abi"] if entry["type"] == "function"]
+
+
 def _folder() -> Any:
     return files("hub.chain").joinpath("artifacts")
 
@@ -152,23 +164,13 @@ def _is_json(file_name: str) -> bool:
 def _read(name: str) -> dict[str, Any]:
     file = _folder().joinpath(f"{name}.json")
     if not file.is_file():
-        interface = _folder().joinpath(f"I{name}.json")  # TEMPORARY until the bodies compile
-        if interface.is_file():
-            stored = json.loads(interface.read_text(encoding="utf-8"))
-            seen = {json.dumps(e) for e in stored["abi"]}
-            for base in ("Register", "IHoldable"):
-                more = json.loads(_folder().joinpath(f"{base}.json").read_text(encoding="utf-8"))["abi"]
-                stored["abi"] += [e for e in more if json.dumps(e) not in seen and e["type"] != "constructor"]
-            return stored
         raise ConfigurationWrong(
             f"the compiled contract {name} is missing from this installation",
             where=f"hub/chain/artifacts/{name}.json",
             remedy="install the released wheel, or run `make artifacts` in a source tree",
             code="artifact_missing",
         )
-    stored = json.loads(file.read_text(encoding="utf-8"))
-    assert isinstance(stored, dict)
-    return stored
+    return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
 def _signature(name: str, inputs: AbiType) -> str:

@@ -1,5 +1,6 @@
-"""The enums of the interfaces by name and number. The ABI carries only their numbers; a test holds these against the sources.
+"""The enums of the interfaces by name and number.
 
+The ABI carries only their numbers; a test holds these against the sources.
 Those that the domain itself knows stand in `mutual_recognition`, without a name for 0.
 """
 

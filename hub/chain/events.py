@@ -1,4 +1,4 @@
-"""Logs of the registers, read into events by name. A log of ours that cannot be read stops whoever follows the chain."""
+"""Logs of the registers, read into events by name. A log of ours that cannot be read stops who follows the chain."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Keys: kept as encrypted keystore files (Web3 Secret Storage, version 3), used through `Signer`.
 
-A private key never appears in a log, an exception or a repr, and is never written unencrypted. Passwords come from a file or the
-environment (`Settings.read_password`), never from a command line.
+A private key never appears in a log, an exception or a repr, and is never written unencrypted. Passwords come from a
+file or the environment (`Settings.read_password`), never from a command line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from coincurve import PrivateKey
 from eth_hash.auto import keccak
-from eth_keyfile import create_keyfile_json, decode_keyfile_json
+from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
 from hub.chain.orders import Domain, Order, digest
 from hub.chain.transactions import LegacyTransaction
@@ -55,6 +55,11 @@ class LocalSigner:
     def __init__(self, secret: bytes) -> None:
         self._key = PrivateKey(secret)
         self._address = address_of(self._key.public_key.format(compressed=False))
+
+    @staticmethod
+    def random() -> LocalSigner:
+        """A new key that is kept nowhere: gone with this process."""
+        return LocalSigner(_random_secret())
 
     @property
     def address(self) -> str:
@@ -112,7 +117,7 @@ def import_key(folder: Path, secret: bytes, password: str, strength: Strength = 
             code="password_too_short",
         )
     address = LocalSigner(secret).address
-    content = create_keyfile_json(secret, password.encode(), kdf="scrypt", iterations=int(strength))
+    content = create_keyfile_json(secret, password, kdf="scrypt", iterations=int(strength))
     file = folder / f"{address}.json"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -164,14 +169,17 @@ def find_keystore(folder: Path, address: str) -> Keystore:
 
 
 def open_keystore(file: Path, password: str) -> LocalSigner:
-    """The signer whose key `file` holds. Raises ConfigurationWrong for a file that is no keystore or a wrong password."""
+    """The signer whose key `file` holds. Raises ConfigurationWrong: no keystore, or not its password."""
     content = _read_json(file)
     if content is None:
         raise ConfigurationWrong(
-            "this is no keystore file", where=str(file), remedy="name a keystore (JSON, version 3)", code="keystore_invalid"
+            "this is no keystore file",
+            where=str(file),
+            remedy="name a keystore (JSON, version 3)",
+            code="keystore_invalid",
         )
     try:
-        secret = decode_keyfile_json(content, password.encode())
+        secret = decode_keyfile_json(content, password)
     except ValueError:
         # raised anew without its cause: what it says is about the key, not about the file
         raise ConfigurationWrong(

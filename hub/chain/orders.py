@@ -1,14 +1,13 @@
 """Every order a person signs: EIP-712 messages of one domain, checked on the chain by the Consortium alone.
 
-Anyone may relay a signed order. Wallets sign `typed_data(order, domain)`; keys of ours sign `digest(order, domain)`, which is
-the same. The message types are those of the interfaces' NatSpec; a test compares them.
+Anyone may relay a signed order. Wallets sign `typed_data(order, domain)`; keys of ours sign `digest(order, domain)`,
+which is the same. The message types are those of the interfaces' NatSpec; a test compares them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from coincurve import PublicKey
@@ -118,7 +117,8 @@ class HoldOrder:
     """A voter's hold on 1 to 50 subjects, at most 30 days, once per evidence."""
 
     TYPE: ClassVar[str] = (
-        "HoldOrder(uint24 member,bytes32[] subjects,uint8 reason,bytes32 evidence,uint40 until,bytes32 request,uint40 deadline)"
+        "HoldOrder(uint24 member,bytes32[] subjects,uint8 reason,bytes32 evidence,uint40 until,bytes32 request,"
+        "uint40 deadline)"
     )
     member: int
     subjects: tuple[str, ...]
@@ -158,8 +158,8 @@ class PledgeOrder:
     """A financial institution takes credits of `member` in pledge; the holder's registrar sends it."""
 
     TYPE: ClassVar[str] = (
-        "PledgeOrder(uint24 member,bytes12 series,uint64 blockFirst,uint64 first,uint64 last,uint40 until,bytes32 request,"
-        "uint40 deadline)"
+        "PledgeOrder(uint24 member,bytes12 series,uint64 blockFirst,uint64 first,uint64 last,uint40 until,"
+        "bytes32 request,uint40 deadline)"
     )
     member: int
     series: str
@@ -208,8 +208,8 @@ RELAYED_THROUGH: dict[type[Order], tuple[str, str]] = {
     PledgeOrder: ("CreditLedger", "pledge"),
     ReleaseOrder: ("CreditLedger", "release"),
 }
-"""Which register's function takes each order. The order is its first argument and one signature its last, but for openBallot
-(order, actions, signature), pause (order, first, second) and lift (order, placing, homes)."""
+"""Which register's function takes each order. The order is its first argument and one signature its last, but for
+openBallot (order, actions, signature), pause (order, first, second) and lift (order, placing, homes)."""
 
 ORDERS: dict[str, type[Order]] = {kind.__name__: kind for kind in RELAYED_THROUGH}
 """By EIP-712 primary type."""
@@ -225,8 +225,8 @@ _DOMAIN_TYPE_HASH = keccak(f"EIP712Domain({','.join(f'{kind} {name}' for name, k
 
 def struct_hash(order: Order) -> bytes:
     """`hashStruct` of EIP-712. Raises RecordRefused (`order_malformed`) naming a field whose value does not fit."""
-    parts = [_type_hash(type(order))]
-    for name, kind in _fields(type(order)):
+    parts = [_TYPE_HASHES[type(order)]]
+    for name, kind in _FIELDS[type(order)]:
         value = getattr(order, snake_case(name))
         try:
             if kind.endswith("[]"):
@@ -260,7 +260,7 @@ def order_id(order: Order, domain: Domain) -> str:
 def typed_data(order: Order, domain: Domain) -> dict[str, Any]:
     """The JSON that `eth_signTypedData_v4` takes. Integers are decimal text: JavaScript would round large ones."""
     message: dict[str, Any] = {}
-    for name, kind in _fields(type(order)):
+    for name, kind in _FIELDS[type(order)]:
         value = getattr(order, snake_case(name))
         if isinstance(value, tuple | list):
             message[name] = [str(one) if isinstance(one, int) else one for one in value]
@@ -270,7 +270,7 @@ def typed_data(order: Order, domain: Domain) -> dict[str, Any]:
     return {
         "types": {
             "EIP712Domain": [{"name": field, "type": kind} for field, kind in _DOMAIN_FIELDS],
-            name: [{"name": field, "type": kind} for field, kind in _fields(type(order))],
+            name: [{"name": field, "type": kind} for field, kind in _FIELDS[type(order)]],
         },
         "primaryType": name,
         "domain": {
@@ -284,13 +284,16 @@ def typed_data(order: Order, domain: Domain) -> dict[str, Any]:
 
 
 def order_from_message(primary_type: str, message: Mapping[str, Any]) -> Order:
-    """The order that a typed-data message says; numbers may be decimal text. Raises RecordRefused (`order_malformed`)."""
+    """The order that a typed-data message says; numbers may be decimal text.
+
+    Raises RecordRefused (`order_malformed`).
+    """
     kind = ORDERS.get(primary_type)
     if kind is None:
         raise _malformed(
             f"no order is called {primary_type!r}; there are {', '.join(ORDERS)}", "primaryType", primary_type
         )
-    wanted = dict(_fields(kind))
+    wanted = dict(_FIELDS[kind])
     for name in wanted.keys() ^ message.keys():
         where = "is missing from" if name in wanted else "does not belong to"
         raise _malformed(f"{name} {where} {primary_type}", name, message.get(name))
@@ -300,7 +303,7 @@ def order_from_message(primary_type: str, message: Mapping[str, Any]) -> Order:
 
 
 def recover(order: Order, domain: Domain, signature: bytes) -> str:
-    """The address (0x-hex, lower case) whose key made `signature`: 65 bytes r, s, v with v 27 or 28 and a low s (EIP-2).
+    """The address (0x-hex, lower case) whose key made `signature`: 65 bytes r, s, v; v 27 or 28, s low (EIP-2).
 
     Raises RecordRefused (`signature_malformed`). Any 65 bytes recover some address: compare it with the officer's.
     """
@@ -339,8 +342,7 @@ def hash_actions(actions: list[Action] | tuple[Action, ...]) -> str:
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
-@cache
-def _fields(kind: type[Order]) -> tuple[tuple[str, str], ...]:
+def _solidity_fields(kind: type[Order]) -> tuple[tuple[str, str], ...]:
     """(Solidity name, type) of each field of the order's EIP-712 type."""
     inside = kind.TYPE[kind.TYPE.index("(") + 1 : -1]
     pairs = [part.split(" ") for part in inside.split(",")]
@@ -350,9 +352,8 @@ def _fields(kind: type[Order]) -> tuple[tuple[str, str], ...]:
     return named
 
 
-@cache
-def _type_hash(kind: type[Order]) -> bytes:
-    return keccak(kind.TYPE.encode())
+_FIELDS = {kind: _solidity_fields(kind) for kind in RELAYED_THROUGH}
+_TYPE_HASHES = {kind: keccak(kind.TYPE.encode()) for kind in RELAYED_THROUGH}
 
 
 def _from_json(name: str, kind: str, value: Any) -> Any:

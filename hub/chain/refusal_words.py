@@ -1,8 +1,9 @@
 """What each custom error means, in a sentence, and what can be done about it. A test proves the table complete.
 
-Placeholders are the error's Solidity parameters; `:time` is a block time, `:day` a day number, `:ppm` parts per million, `:role`
-officer roles. Without one, enums read by name, members and ids as they are. An error that two contracts declare with
-different parameters stands here by its signature.
+Placeholders are the error's Solidity parameters; `:time` is a block time, `:day` a day number, `:ppm` parts per
+million, `:role` officer roles, `:bits` the bits that are set. Without one, enums read by
+name, members and ids as they are. An error that two contracts declare with different parameters stands here by its
+signature.
 """
 
 from __future__ import annotations
@@ -75,10 +76,14 @@ WORDS: dict[str, Words] = {
     "NotInElectorate": Words("Member {member} was not asked in ballot {ballot}: its members are those of its opening."),
     "ChoiceInvalid": Words("A vote is yes, no or abstain."),
     "RevisionStale(bytes32,uint24,uint32,uint32)": Words(
-        "Member {member} already voted in revision {recorded} on ballot {ballot}; revision {revision} does not replace it.",
+        "Member {member} already voted in revision {recorded} on ballot {ballot}; revision "
+        "{revision} does not replace it.",
         "sign a vote with a higher revision",
     ),
-    "RuleInvalid": Words("The rule for ballots of the kind {kind} contradicts itself or is out of bounds."),
+    "RuleInvalid": Words(
+        "The rule for ballots of the kind {kind} contradicts itself or is out of bounds.",
+        "state shares above zero, times above zero, and a delay for officers, rules and upgrade",
+    ),
     # ------------------------------------------------------------ pause and authority
     "Paused": Words(
         "Registrar writes are paused until {until:time}.", "wait, or see the ballot or order that paused them"
@@ -140,7 +145,8 @@ WORDS: dict[str, Words] = {
         "have new terms voted",
     ),
     "CapExceeded": Words(
-        "Member {member} takes at most {capKg} kg of {subject} in {year}; {arrived} kg arrived and {arriving} kg are too much.",
+        "Member {member} takes at most {capKg} kg of {subject} in {year}; {arrived} kg arrived and "
+        "{arriving} kg are too much.",
         "send less, or wait for the next year (UTC+8)",
     ),
     "UseNotPermitted": Words("The terms do not permit use for purpose {purpose} (they permit the bits {uses:bits})."),
@@ -153,19 +159,23 @@ WORDS: dict[str, Words] = {
     "VerificationVoided": Words("Verification {verification} was voided."),
     "VerificationInUse": Words("{drawnKg} kg of live issuances draw on verification {verification}."),
     "VerificationExceeded": Words(
-        "Verification {verification} covers {verifiedKg} kg, {drawnKg} kg are issued, and {askedKg} kg more are too much."
+        "Verification {verification} covers {verifiedKg} kg, {drawnKg} kg are issued, and "
+        "{askedKg} kg more are too much."
     ),
     "VerificationEmpty": Words("Verification {native} lacks its name, quantity or document."),
     "PeriodInvalid": Words("{start:day} to {end:day} is no monitoring period."),
     "PeriodOutsideCrediting": Words(
-        "The period {start:day} to {end:day} is not within project {project}'s crediting period, {creditingStart:day} to "
+        "The period {start:day} to {end:day} is not within project {project}'s crediting period, "
+        "{creditingStart:day} to "
         "{creditingEnd:day}."
     ),
     "PeriodOverlaps": Words(
-        "The period {start:day} to {end:day} of project {project} overlaps the verified one {otherStart:day} to {otherEnd:day}."
+        "The period {start:day} to {end:day} of project {project} overlaps the verified one "
+        "{otherStart:day} to {otherEnd:day}."
     ),
     "PeriodPredecessorWrong": Words(
-        "The period that begins {start:day} does not follow the one that begins {predecessor:day} in project {project}.",
+        "The period that begins {start:day} does not follow the one that begins {predecessor:day} "
+        "in project {project}.",
         "read the project's periods again and name the one before",
     ),
     "ExternalLockPending": Words(
@@ -226,7 +236,8 @@ WORDS: dict[str, Words] = {
     "CosignNotNeeded": Words("Transfer {transfer} needs no second registrar, or has its signature."),
     "CosignBySame": Words("{registrar} proposed transfer {transfer} and cannot be its second registrar."),
     "NothingKept": Words(
-        "Of serials {first} to {last} of series {series}, none would be left after the cut from {fromPpm:ppm} to {toPpm:ppm}.",
+        "Of serials {first} to {last} of series {series}, none would be left after the cut from "
+        "{fromPpm:ppm} to {toPpm:ppm}.",
         "send a larger block",
     ),
     "KindMovesNothing": Words("Member {member} is a programme member; nothing moves from or to it."),

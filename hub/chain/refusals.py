@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
@@ -45,6 +45,15 @@ class Refusal:
         return self.inner.root if self.inner else self
 
     @property
+    def told(self) -> str:
+        """The root's sentence, with the ballot's action before it: a batch's place is told apart (`record_index`)."""
+        if self.inner is None:
+            return self.sentence
+        if self.error == "BallotActionFailed":
+            return f"Action {self.index} of the ballot was refused: {self.inner.told}"
+        return self.inner.told
+
+    @property
     def batch_index(self) -> int | None:
         """The place in the batch that was sent, counted from 0; None when it was none."""
         return self.index if self.error == "BatchItemFailed" else None
@@ -52,14 +61,11 @@ class Refusal:
     def as_error(self, where: str | None = None) -> ChainRefused:
         """The error to raise: named after the root, with the place in the batch beside it."""
         root = self.root
-        sentence = root.sentence
-        if self.inner is not None and self.error == "BallotActionFailed":
-            sentence = f"Action {self.index} of the ballot was refused: {sentence}"
         return ChainRefused(
             root.error,
             root.args,
             record_index=self.batch_index,
-            message=sentence,
+            message=self.told,
             where=where or root.contract or None,
             remedy=root.remedy or None,
         )
@@ -190,4 +196,14 @@ def _bits(number: int) -> str:
     return ", ".join(str(bit) for bit in range(16) if number >> bit & 1) or "none"
 
 
-_SHOWN = {"time": _time, "day": _day, "role": _roles, "bits": _bits, "ppm": lambda ppm: f"{ppm / 10_000:g} %"}
+def _ppm(share: int) -> str:
+    return f"{share / 10_000:g} %"
+
+
+_SHOWN: dict[str, Callable[[int], str]] = {
+    "time": _time,
+    "day": _day,
+    "role": _roles,
+    "bits": _bits,
+    "ppm": _ppm,
+}

@@ -2,7 +2,8 @@
 
 `CHAIN` tables hold what was read off the chain: blocks, raw logs, the cursor. `PROJECTIONS` are derived from the
 raw logs
-alone and can be deleted and rebuilt (law L8). `OWN` tables hold what is on no chain: documents. Ids are 0x-hex
+alone and can be deleted and rebuilt (law L8). `OWN` tables hold what is on no chain: documents, their
+seals and readers, orders to relay. Ids are 0x-hex
 text, as
 people see them; times are block times in seconds; quantities are whole serials or integer kg.
 """
@@ -505,6 +506,18 @@ requests = Table(
 
 # ---------------------------------------------------------------- what is on no chain
 
+seals = Table(
+    "document_seals",
+    metadata,
+    _id32("manifest", key=True),
+    _whole("member"),
+    Column("signer", _ADDRESS, nullable=False),
+    _whole("sealed_at"),
+    Column("signature", LargeBinary, nullable=False),
+    Column("digests", LargeBinary, nullable=False),
+    _whole("received_at"),
+)
+
 documents = Table(
     "documents",
     metadata,
@@ -515,12 +528,49 @@ documents = Table(
     Column("record", String(200), nullable=False),
     Column("version", Integer, nullable=False),
     Column("audience", String(20), nullable=False),
+    Column("describes", _ID12, nullable=True),
+    Column("code", String(200), nullable=True),
+    Column("title_zh", String(400), nullable=True),
+    Column("title_en", String(400), nullable=True),
     Column("canonical", LargeBinary, nullable=False),
-    Column("signer", _ADDRESS, nullable=False),
-    Column("seal", LargeBinary, nullable=False),
-    _whole("sealed_at"),
+    _id32("seal"),
     _whole("received_at"),
     Index("ix_documents_member", "member", "kind", "record"),
+    Index("ix_documents_describes", "describes"),
+)
+
+document_accesses = Table(
+    "document_accesses",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _whole("at"),
+    _id32("digest"),
+    Column("reader", _ADDRESS, nullable=False),
+    _whole("member"),
+    Column("how", String(10), nullable=False),
+    Index("ix_document_accesses_digest", "digest"),
+    Index("ix_document_accesses_at", "at"),
+)
+
+relays = Table(
+    "relays",
+    metadata,
+    _id32("order", key=True),
+    _whole("number"),
+    Column("primary_type", String(30), nullable=False),
+    Column("message", JSON, nullable=False),
+    Column("signers", JSON, nullable=False),
+    Column("contract", String(30), nullable=False),
+    Column("target", _ADDRESS, nullable=False),
+    Column("calldata", LargeBinary, nullable=False),
+    _whole("deadline"),
+    Column("status", String(20), nullable=False),
+    Column("raw", LargeBinary, nullable=True),
+    Column("tx_hash", String(66), nullable=True),
+    Column("reason", JSON, nullable=True),
+    _whole("received_at"),
+    _whole("changed_at"),
+    Index("ix_relays_status", "status", "number"),
 )
 
 CHAIN = (cursor, blocks, raw_logs)
@@ -555,4 +605,4 @@ PROJECTIONS = (
     requests,
 )
 
-OWN = (documents,)
+OWN = (seals, documents, document_accesses, relays)

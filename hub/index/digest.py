@@ -1,4 +1,5 @@
-"""A digest of the projections: two hubs on one chain have the same, and so has one hub before and after a rebuild (L8)."""
+"""A digest of the projections: two hubs on one chain have the same, and so has one hub before and after a rebuild
+(L8)."""
 
 from __future__ import annotations
 

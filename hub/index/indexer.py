@@ -1,20 +1,24 @@
 """The indexer: follows the final chain and projects it.
 
-Per range of blocks: the node's chain id and genesis were checked, each header's parent is the one before it, then raw logs,
-projections and cursor are written in one transaction. A reorganisation deletes the blocks and with them their effects. A
+Per range of blocks: the node's chain id and genesis were checked, each header's parent is the one before it, then
+raw logs,
+projections and cursor are written in one transaction. A reorganisation deletes the blocks and with them their
+effects. A
 log of ours that cannot be decoded stops it. Several indexers on one database are safe: a range is applied only on the
 cursor it was read for.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
-from hub.chain.connection import Block, Node
+from hub.chain.connection import BlockHeader, Node
 from hub.chain.deployment import Deployment
 from hub.chain.events import ChainEvent, RawLog, decode
 from hub.chain.follow import BlockRange, Reorganised, ranges
@@ -33,7 +37,8 @@ _REPLAY_LOGS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the index is: the last projected block, the final head it was following to, events applied by this call."""
+    """How far the index is: the last projected block, the final head it was following to, events applied by this
+    call."""
 
     block: int
     head: int
@@ -63,7 +68,7 @@ class Indexer:
         ours = {
             "chain_id": self._deployment.chain_id,
             "genesis_hash": self._deployment.genesis_hash,
-            "deployment_digest": self._deployment.digest(),
+            "deployment_digest": _digest_of(self._deployment),
         }
         with self._engine.begin() as connection:
             cursor = connection.execute(select(tables.cursor)).mappings().first()
@@ -80,8 +85,8 @@ class Indexer:
                 code="index_of_another_chain",
             )
 
-    def follow(self, until: int | None = None, on_progress: Callable[[Progress], None] | None = None) -> Progress:
-        """Projects everything final (or up to block `until`), then returns.
+    def follow(self, on_progress: Callable[[Progress], None] | None = None) -> Progress:
+        """Projects everything final, then returns.
 
         Raises RetryLater while no node answers, StopAndTell when going on could do harm.
         """
@@ -89,8 +94,6 @@ class Indexer:
         while True:
             next_block, parent = self._position()
             head = self._node.final_head().number
-            if until is not None:
-                head = min(head, until)
             if head < next_block - 1:
                 # the chain is shorter than the index: blocks were lost (a killed embedded chain) or the node lags
                 self._roll_back_to_common()
@@ -98,7 +101,7 @@ class Indexer:
             if head < next_block:
                 return Progress(next_block - 1, head, events)
             try:
-                for piece in ranges(self._node, next_block, parent, self._deployment.addresses.values(), last=head):
+                for piece in ranges(self._node, next_block, parent, list(self._deployment.addresses.values())):
                     events += self._apply(piece)
                     if on_progress is not None:
                         on_progress(Progress(piece.last, head, events))
@@ -174,9 +177,7 @@ class Indexer:
                 remedy="upgrade yrdhub",
                 code="event_unknown",
             )
-        return Event(
-            decoded.contract, decoded.name, decoded.args, raw.block_number, raw.log_index, time, raw.tx_hash
-        )
+        return Event(decoded.contract, decoded.name, decoded.args, raw.block_number, raw.log_index, time, raw.tx_hash)
 
     def _roll_back_to_common(self) -> None:
         """Deletes every stored block that the chain no longer has, and its effects."""
@@ -242,7 +243,13 @@ class Indexer:
         return int(connection.execute(select(func.max(tables.cursor.c.next_block))).scalar_one())
 
 
-def _block_row(header: Block) -> dict[str, object]:
+def _digest_of(deployment: Deployment) -> str:
+    """SHA-256 over where the registers stand: an index belongs to these."""
+    stands = {"chain_id": deployment.chain_id, "genesis": deployment.genesis_hash, "addresses": deployment.addresses}
+    return "0x" + hashlib.sha256(json.dumps(stands, sort_keys=True).encode()).hexdigest()
+
+
+def _block_row(header: BlockHeader) -> dict[str, object]:
     return {
         "number": header.number,
         "hash": header.hash,

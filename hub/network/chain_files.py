@@ -52,6 +52,11 @@ class ChainFiles:
         return self.folder / "chain.log"
 
     @property
+    def funder(self) -> Path:
+        """Folder of the funder's keystore and password."""
+        return self.folder / "funder"
+
+    @property
     def cache(self) -> Path:
         """anvil's own cache, kept inside the folder."""
         return self.folder / "cache"

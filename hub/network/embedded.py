@@ -2,7 +2,7 @@
 
 What it is: one process that mines each transaction at once, in the order of arrival; hardfork paris, blocks of 30
 million gas, every block final. Gas is free: the base fee is zero and stays zero, and a gas price of zero is accepted,
-so that nobody can be stopped by an empty account. The funder (`funder_key`) still holds money, to rehearse a chain
+so that nobody can be stopped by an empty account. The funder (`funder`) still holds money, to rehearse a chain
 where gas has a price.
 
 What it is not: a chain to rely on. Its state is saved at intervals and on stop; after a kill the blocks since the last
@@ -24,17 +24,16 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import psutil
 
+from hub.chain.keys import LocalSigner
 from hub.errors import ConfigurationWrong, RetryLater, StopAndTell
 from hub.network.anvil_binary import find_anvil
 from hub.network.chain_files import ChainFiles, read_record, write_record
+from hub.network.funder import open_funder
 from hub.network.supervisor import HARDFORK, Launch, free_port, is_free, running_process
-
-if TYPE_CHECKING:
-    from eth_account.signers.local import LocalAccount
 
 DEFAULT_CHAIN_ID = 31_323_334
 """Made of the province codes of Shanghai 31, Jiangsu 32, Zhejiang 33 and Anhui 34; no public chain uses it."""
@@ -163,7 +162,7 @@ class EmbeddedChain:
             launch_id=secrets.token_hex(8),
             anvil=str(find_anvil(self.anvil)),
             chain_id=identity["chain_id"],
-            funder=self.funder_key.address,
+            funder=self.funder.address,
             port=self.asked_port,
             preferred_port=identity["port"],
             block_time=self.block_time,
@@ -265,32 +264,9 @@ class EmbeddedChain:
             return []
 
     @cached_property
-    def funder_key(self) -> LocalAccount:
-        """The key of the account that holds money on this chain; made once per home, kept as a keystore.
-
-        Its password lies beside it: on a chain where gas is free it guards nothing but the habit.
-        """
-        from eth_account import Account
-
-        keystore = self.home / "keys" / "funder.json"
-        password_file = keystore.with_suffix(".password")
-        if not keystore.exists():
-            keystore.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            password = secrets.token_urlsafe(24)
-            account = Account.create()
-            # a slow key derivation protects weak passwords; this one has 192 random bits
-            write_record(keystore, Account.encrypt(account.key, password, kdf="pbkdf2", iterations=1000))
-            write_record(password_file, {"password": password})
-        stored, password_record = read_record(keystore), read_record(password_file)
-        if stored is None or password_record is None:
-            raise ConfigurationWrong(
-                "the funder's keystore has lost its password file",
-                where=str(password_file),
-                remedy=f"remove {keystore}; the next start makes a new funder",
-                code="password_missing",
-            )
-        key: LocalAccount = Account.from_key(Account.decrypt(stored, password_record["password"]))
-        return key
+    def funder(self) -> LocalSigner:
+        """The signer of the account that holds money here: it deploys, and funds others where gas has a price."""
+        return open_funder(self.files.funder)
 
     def _make_folder(self) -> None:
         try:

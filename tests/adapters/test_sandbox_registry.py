@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 from collections import Counter
 from datetime import UTC, date, datetime
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 from stdnum.cn import uscc
 
+from adapters import sandbox
 from adapters.sandbox import requests as ask
+from adapters.sandbox import shanghai_wire, suzhou_files
 from adapters.sandbox.balances import holdings, inconsistencies
 from adapters.sandbox.city import SHANGHAI, SUZHOU, CityProfile
 from adapters.sandbox.effects import Effect, Effects
@@ -69,7 +72,7 @@ class Clerk:
         action = self.random.choice(
             (
                 *("issue", "verify", "transfer", "withdraw", "retire", "correct", "move", "book", "decide"),
-                *("end", "end", "finish", "finish", "elsewhere", "hold", "lift"),
+                *("end", "end", "end", "finish", "finish", "elsewhere", "elsewhere", "cancel", "hold", "lift"),
             )
         )
         try:
@@ -139,9 +142,10 @@ class Clerk:
         transfer: TransferOut = self.some(TransferOut)
         if self.random.random() < 0.5:
             kind = self.random.choice(["transfer_rejected", "transfer_expired", "transfer_withdrawn"])
-            self.book_effect(kind, transfer=transfer.native_id)
+            part = self.random.choice([{}, {"ranges": [self.part_of(self.random.choice(transfer.ranges))]}])
+            self.book_effect(kind, transfer=transfer.native_id, **part)
             return
-        kept, cut = list(transfer.ranges), []
+        kept, cut = [self.random.choice(transfer.ranges)], []
         if self.random.random() < 0.5 and kept[-1].first < kept[-1].last:
             middle = self.random.randint(kept[-1].first, kept[-1].last - 1)
             cut = [kept[-1].model_copy(update={"first": middle + 1})]
@@ -149,6 +153,7 @@ class Clerk:
         self.book_effect("transfer_accepted", transfer=transfer.native_id, member="330100", kept=kept, cut=cut)
 
     def book(self) -> None:
+        self.registry.incoming_policy(ask.IncomingPolicy(policy=self.random.choice(["accept", "manual"])))
         if self.random.random() < 0.5:
             units = self.part_of(self.holding("transferred_out").units)
         else:
@@ -160,9 +165,9 @@ class Clerk:
         self.book_effect("incoming_pending", transfer=f"t{self.keys}", member="330100", ranges=[units])
 
     def decide(self) -> None:
-        self.registry.incoming_policy(ask.IncomingPolicy(policy=self.random.choice(["accept", "manual"])))
         decision = self.random.choice(["accept", "reject"])
-        native_id = self.some(TransferIn).native_id
+        waiting = [t for t in self.registry.storage.all_of(TransferIn) if t.decision == "undecided"]
+        native_id = (self.random.choice(waiting) if waiting else self.some(TransferIn)).native_id
         self.registry.decide_transfer(ask.DecideTransfer.model_validate({"native_id": native_id, "decision": decision}))
 
     def finish(self) -> None:
@@ -184,6 +189,10 @@ class Clerk:
         )
         self.book_effect(kind, ranges=[units], member="340100", **more)
 
+    def cancel(self) -> None:
+        units = self.part_of(self.holding("available", "locked", "transferred_out").units)
+        self.book_effect("cancelled", ranges=[units.model_copy(update={"last": units.first})], reason="ballot 7")
+
     def hold(self) -> None:
         units = self.part_of(self.holding().units)
         self.book_effect(
@@ -202,9 +211,9 @@ class Clerk:
 def test_books__after_random_operations__add_up(city: CityProfile, seed: int, tmp_path: Path) -> None:
     registry = registry_of(city, tmp_path)
     clerk = Clerk(registry, seed)
-    for count in range(400):
+    for count in range(600):
         clerk.step()
-        if count % 20 == 0:
+        if count % 25 == 0:
             assert inconsistencies(registry) == []
     assert inconsistencies(registry) == []
     books = holdings(registry)
@@ -218,6 +227,7 @@ def test_books__after_random_operations__add_up(city: CityProfile, seed: int, tm
         "decide",
         "finish",
         "elsewhere",
+        "cancel",
         "hold",
         "lift",
     }
@@ -359,9 +369,53 @@ def test_accepted__units_corrected_at_home_meanwhile__refused_whole(shanghai: Re
     out = shanghai.request_transfer(ask.RequestTransfer(ranges=[units], to_member="320500"))
     shanghai.correct(ask.Correct(issuance=issuance.native_id, reason="示例", force=True))
     accepted = effect("transfer_accepted", transfer=out.native_id, member="320500", kept=[units])
-    with refused("UNITS_NOT_AVAILABLE"):
+    with refused("TRANSFER_ENDED"):
         Effects(shanghai).book("key-00001", accepted)
     assert Effects(shanghai).lookup("key-00001") is None
+    assert inconsistencies(shanghai) == []
+
+
+def test_transfer__over_two_issuances__ends_range_by_range(shanghai: Registry) -> None:
+    effects = Effects(shanghai)
+    first, second = shanghai.storage.all_of(Issuance)[:2]
+    assert first.account == second.account
+    kg = first.quantity_kg + 5000
+    out = shanghai.request_transfer(ask.RequestTransfer(account=first.account, quantity_kg=kg, to_member="320500"))
+    assert [units.quantity_kg for units in out.ranges] == [first.quantity_kg, 5000]
+    proposed = effect("transfer_proposed", transfer=out.native_id, reference="0xa1")
+    effects.book("key-00001", proposed)
+    assert shanghai.storage.get(TransferOut, out.native_id).status == "submitted"
+    kept = out.ranges[0].model_copy(update={"last": out.ranges[0].last - 1000})
+    cut = out.ranges[0].model_copy(update={"first": kept.last + 1})
+    effects.book(
+        "key-00002",
+        effect("transfer_accepted", transfer=out.native_id, member="320500", kept=[kept], cut=[cut]),
+    )
+    assert shanghai.storage.get(TransferOut, out.native_id).status == "submitted"
+    assert inconsistencies(shanghai) == []
+    effects.book("key-00003", effect("transfer_expired", transfer=out.native_id, ranges=[out.ranges[1]]))
+    ended = shanghai.storage.get(TransferOut, out.native_id)
+    assert (ended.status, ended.accepted_kg, ended.cut_kg, ended.returned_kg, ended.open_kg) == (
+        "accepted",
+        kept.quantity_kg,
+        1000,
+        5000,
+        0,
+    )
+    assert inconsistencies(shanghai) == []
+
+
+def test_accepted__units_locked_for_another_transfer__refused(shanghai: Registry) -> None:
+    account = shanghai.storage.all_of(Issuance)[0].account
+    one, other = (
+        shanghai.request_transfer(ask.RequestTransfer(account=account, quantity_kg=1000, to_member="320500"))
+        for _ in range(2)
+    )
+    with refused("RANGES_DIFFER"):
+        Effects(shanghai).book(
+            "key-00001",
+            effect("transfer_accepted", transfer=one.native_id, member="320500", kept=other.ranges),
+        )
     assert inconsistencies(shanghai) == []
 
 
@@ -380,3 +434,26 @@ def test_effect__same_key_twice__one_effect(shanghai: Registry) -> None:
 def test_effect__field_of_another_kind__refused() -> None:
     with pytest.raises(ValueError, match="does not carry compliance_year"):
         effect("transfer_expired", transfer="x", compliance_year=2025)
+
+
+def test_sandbox__imports__nothing_of_the_hub() -> None:
+    folder = Path(sandbox.__file__).parent
+    for source in sorted(folder.glob("*.py")):
+        for node in ast.walk(ast.parse(source.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            ours = [name for name in names if name.split(".")[0] in ("hub", "mutual_recognition", "adapters")]
+            assert all(name.startswith("adapters.sandbox") for name in ours), (source.name, ours)
+
+
+def test_manual__names_every_word_on_the_wire__effects_in_order() -> None:
+    manual = (Path(sandbox.__file__).parent / "README.md").read_text()
+    kinds = [*shanghai_wire.FIELDS.values(), *suzhou_files.COLUMNS.values()]
+    words = [name for kind in kinds for name, _, _ in kind]
+    words += [*shanghai_wire.EFFECT_FIELDS, *shanghai_wire.EFFECT_KINDS, *suzhou_files.EFFECT_KINDS]
+    words += [*shanghai_wire.STATUSES.values(), *suzhou_files.RECEIPT_HEADER, *suzhou_files.MANIFEST_HEADER]
+    assert [word for word in words if word not in manual] == []
+    _, _, table = manual.partition("| field | Shanghai | Suzhou |\n| --- | --- | --- |\n")
+    cells = [line.split(" | ")[2].removesuffix(" |") for line in table.partition("\n\n")[0].splitlines()]
+    columns = [name for cell in cells for name in cell.removesuffix(" (joined by 、)").split(", ")]
+    assert columns == suzhou_files.EFFECT_HEADER[2:]

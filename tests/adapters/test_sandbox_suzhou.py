@@ -20,7 +20,7 @@ from adapters.sandbox.suzhou_files import EFFECT_HEADER, encode_csv, range_text
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
     with SandboxProcess("suzhou", tmp_path_factory.mktemp("suzhou")) as process:
-        until(lambda: (process.folder / "out" / "清单_000001.csv").exists())
+        until((process.folder / "out" / "清单_000001.csv").exists)
         yield process
 
 
@@ -123,6 +123,26 @@ def test_snapshot__on_demand__is_the_whole_registry(city: SandboxProcess) -> Non
     projects = next(out / name for name in done["files"] if "项目" in name)
     assert {row["项目代码"] for row in read(projects)} == {p["native_id"] for p in city.records("project")}
     assert city.control("snapshot")["number"] == done["number"] + 1
+
+
+def test_snapshot__asked_for_by_a_file__is_receipted_with_its_number(city: SandboxProcess) -> None:
+    drop(city, "申请全量_q-0001", b"")
+    receipt = city.folder / "receipts" / "回执_申请全量_q-0001.csv"
+    until(receipt.exists)
+    (row,) = read(receipt)
+    assert (row["幂等键"], row["结果"], row["字段"]) == ("q-0001", "已出具", "全量批次")
+    manifest = read(city.folder / "out" / f"全量_清单_{int(row['原因']):06d}.csv")
+    assert {line["截止变更序号"] for line in manifest} == {row["变更序号"]}
+    assert len(manifest) == 9
+
+
+def test_heartbeat__says_how_far_the_exports_go(city: SandboxProcess) -> None:
+    path = next_file(city)
+    (row,) = read(path)
+    (beat,) = until(
+        lambda: [b for b in read(path.parent / "心跳.csv") if int(b["最新变更序号"]) >= int(row["变更序号"])]
+    )
+    assert int(beat["最新批次"]) == int(path.stem[-6:])
 
 
 def test_effect__same_key_twice__one_effect(city: SandboxProcess) -> None:
@@ -239,7 +259,7 @@ def test_fault__wrong_encoding__is_not_gb18030(city: SandboxProcess) -> None:
     ],
 )
 def test_fault__columns__differ(
-    city: SandboxProcess, fault: str, parameters: dict[str, str], appears: set[str], disappears: set[str]
+    city: SandboxProcess, fault: str, parameters: dict[str, Any], appears: set[str], disappears: set[str]
 ) -> None:
     usual = set(read(next_file(city))[0])
     city.fault(fault, **parameters)
@@ -274,17 +294,13 @@ def test_fault__out_of_order__later_batch_comes_first(city: SandboxProcess) -> N
     last = int(manifests(city)[-1].stem[-6:])
     city.fault("out_of_order")
     lock_some(city)
-    until(lambda: not city.control("snapshot") or _staged(city, last + 1))
+    until((city.home / "staging" / f"清单_{last + 1:06d}.csv").exists)
     assert int(manifests(city)[-1].stem[-6:]) == last
     lock_some(city)
     until(lambda: int(manifests(city)[-1].stem[-6:]) == last + 2)
     until((city.folder / "out" / f"清单_{last + 1:06d}.csv").exists)
     earlier = (city.folder / "out" / f"清单_{last + 1:06d}.csv").stat().st_mtime_ns
     assert earlier > (city.folder / "out" / f"清单_{last + 2:06d}.csv").stat().st_mtime_ns
-
-
-def _staged(city: SandboxProcess, batch: int) -> bool:
-    return (city.home / "staging" / f"清单_{batch:06d}.csv").exists()
 
 
 def test_process__killed_with_files_waiting__delivers_them_after_the_restart(tmp_path: Path) -> None:

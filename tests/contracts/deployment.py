@@ -13,7 +13,7 @@ from eth_utils.crypto import keccak
 
 from tests.contracts import orders
 from tests.contracts.artifacts import load_artifacts
-from tests.contracts.chain import CHAIN_ID, GENESIS_TIME, Chain, Key, Receipt, Register, signature_of
+from tests.contracts.chain import CHAIN_ID, GENESIS_TIME, Chain, Key, Receipt, Register
 from tests.contracts.ids import FIRST_PROGRAMME, ZERO
 
 DAY = 86_400
@@ -160,6 +160,13 @@ class Deployment:
     members: dict[int, Member]
     domain: bytes
     registers: dict[str, Register]
+    implementations: dict[str, str]
+    founders: Mapping[int, Kind]
+    allowed: list[tuple[str, bytes, int]]
+    """What ballots may call: target, selector, kind of ballot."""
+    rules: Mapping[BallotKind, Mapping[str, int]]
+    pause_rule: Mapping[str, int]
+    transfer_rules: Mapping[str, int]
     anyone: Key = field(default_factory=lambda: Key.named("relay"))
     _requests: int = 0
 
@@ -248,7 +255,7 @@ class Deployment:
             asked = member.kind is Kind.FULL or member.id in invited
             if asked and not self.consortium.getMember(member.id).leftAt:
                 self.vote(ballot, member.id, Choice.NO if member.id in refusing else Choice.YES)
-        self.chain.pass_time(DAY + RULES[kind]["delay"] + 1)
+        self.chain.pass_time(DAY + self.rules[kind]["delay"] + 1)
         return ballot, self.consortium.execute(ballot, list(actions), sender=self.anyone)
 
 
@@ -257,7 +264,15 @@ def actions_hash(actions: Sequence[tuple[str, bytes]]) -> bytes:
     return keccak(default_codec.encode(["(address,bytes)[]"], [list(actions)]))
 
 
-def deploy_all(only: Iterable[str] | None = None, start: int = GENESIS_TIME) -> Deployment:
+def deploy_all(
+    only: Iterable[str] | None = None,
+    *,
+    founders: Mapping[int, Kind] = FOUNDERS,
+    start: int = GENESIS_TIME,
+    rules: Mapping[BallotKind, Mapping[str, int]] = RULES,
+    pause_rule: Mapping[str, int] = PAUSE_RULE,
+    transfer_rules: Mapping[str, int] = TRANSFER_RULES,
+) -> Deployment:
     """Deploys the registers (or those in `only`: the others then have addresses without code) and founds the consortium.
 
     Implementations are created first, then the proxies at addresses computed beforehand, the Consortium's first of all.
@@ -273,22 +288,26 @@ def deploy_all(only: Iterable[str] | None = None, start: int = GENESIS_TIME) -> 
     for name in order:
         told = constructor_roles(chain, name)
         implementations[name] = chain.deploy(deployer, name, ["address"] * len(told), [by_role[role] for role in told])
-    members = {member: Member.named(member, kind) for member, kind in FOUNDERS.items()}
-    registers = {}
-    for name in order:
-        register = Register(chain, name, proxies[name])
+    members = {member: Member.named(member, kind) for member, kind in founders.items()}
+    registers = {name: Register(chain, name, proxies[name]) for name in order}
+    allowed = ballot_calls(registers)
+    for name, register in registers.items():
         call = b""
         if name == "Consortium":
-            call = register.calldata("initialize", *founding_arguments(members, proxies, chain))
+            founding = [member.founding() for member in members.values()]
+            others = [proxy for other, proxy in proxies.items() if other != "Consortium"]
+            call = register.calldata("initialize", founding, list(rules.values()), pause_rule, others, allowed)
         elif name == "CreditLedger":
-            call = register.calldata("initialize", TRANSFER_RULES)
+            call = register.calldata("initialize", transfer_rules)
         elif "initialize" in register.functions:
             call = register.calldata("initialize")
         created = chain.deploy(deployer, "ERC1967Proxy", ["address", "bytes"], [implementations[name], call])
         if created.lower() != proxies[name].lower():
             raise AssertionError(f"{name}'s proxy came to stand at {created}, not {proxies[name]}")
-        registers[name] = register
-    return Deployment(chain, members, orders.domain_separator(CHAIN_ID, proxies["Consortium"]), registers)
+    domain = orders.domain_separator(CHAIN_ID, proxies["Consortium"])
+    return Deployment(
+        chain, members, domain, registers, implementations, founders, allowed, rules, pause_rule, transfer_rules
+    )
 
 
 def constructor_roles(chain: Chain, name: str) -> list[str]:
@@ -303,23 +322,13 @@ def constructor_roles(chain: Chain, name: str) -> list[str]:
     return []
 
 
-def founding_arguments(members: Mapping[int, Member], proxies: Mapping[str, str], chain: Chain) -> list[Any]:
-    """What Consortium.initialize is given."""
+def ballot_calls(registers: Mapping[str, Register]) -> list[tuple[str, bytes, int]]:
+    """BY_BALLOT as AllowedCall[]."""
     calls = []
-    for name, kinds in BY_BALLOT.items():
-        if name not in chain.artifacts or "abi" not in chain.artifacts[name]:
-            continue
-        functions = {entry["name"]: entry for entry in chain.artifacts[name].abi if entry["type"] == "function"}
-        for function, kind in (*kinds.items(), ("upgradeToAndCall", BallotKind.UPGRADE)):
-            calls.append(
-                {
-                    "target": proxies[name],
-                    "selector": keccak(text=signature_of(functions[function]))[:4],
-                    "kind": int(kind),
-                }
-            )
-    registers = [proxy for name, proxy in proxies.items() if name != "Consortium"]
-    return [[member.founding() for member in members.values()], list(RULES.values()), PAUSE_RULE, registers, calls]
+    for name, register in registers.items():
+        for function, kind in (*BY_BALLOT[name].items(), ("upgradeToAndCall", BallotKind.UPGRADE)):
+            calls.append((register.address, register.functions[function].selector, int(kind)))
+    return calls
 
 
 def create_address(deployer: str, nonce: int) -> str:

@@ -67,3 +67,17 @@ def register(
         member, registration(hub, methodology, name, **changed), list(assets), sender=registrar
     )
     return receipt
+
+
+def project_of(hub: Deployment, name: str = "roof 1", assets: Sequence[bytes] = ()) -> bytes:
+    """A project of Shanghai under a methodology of its own."""
+    return bytes(register(hub, file(hub, f"methodology of {name}"), name, assets=assets).value)
+
+
+def write_project(
+    hub: Deployment, function: str, *arguments: object, member: int = SHANGHAI, request: bytes = b""
+) -> Receipt:
+    """A registrar's call, whose last argument is a request id."""
+    method = getattr(hub.projects, function)
+    receipt: Receipt = method(*arguments, request or hub.request(), sender=hub.members[member].registrars[0])
+    return receipt

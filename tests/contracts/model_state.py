@@ -129,6 +129,8 @@ class Call:
     """The calls inside a batch or a ballot."""
     hashes: tuple[bytes, ...] = field(default=())
     """Struct hash of the order among the arguments, and its digest."""
+    note: str = ""
+    """The error that a planned action aims at."""
 
     @property
     def operation(self) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
+from hub.chain.keys import sign_transaction
+from hub.chain.transactions import LegacyTransaction
 from hub.errors import ConfigurationWrong
 from hub.network.chain_files import read_record
 from hub.network.embedded import EmbeddedChain
@@ -37,11 +39,9 @@ def rpc_of(chain: EmbeddedChain) -> Rpc:
 def send_log(chain: EmbeddedChain) -> dict[str, Any]:
     """One transaction that leaves a log; its receipt."""
     rpc = rpc_of(chain)
-    key = chain.funder_key
-    nonce = int(rpc.call("eth_getTransactionCount", key.address, "latest"), 16)
-    fields = {"nonce": nonce, "gas": 100_000, "gasPrice": 0, "value": 0, "chainId": chain.chain_id}
-    signed = key.sign_transaction({**fields, "data": LOG_ON_CREATION})
-    hash_ = rpc.call("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex().removeprefix("0x"))
+    nonce = int(rpc.call("eth_getTransactionCount", chain.funder.address, "latest"), 16)
+    creation = LegacyTransaction(chain.chain_id, nonce, None, LOG_ON_CREATION, gas=100_000)
+    hash_ = rpc.call("eth_sendRawTransaction", "0x" + sign_transaction(chain.funder, creation).hex())
     receipt = wait_for(lambda: rpc.call("eth_getTransactionReceipt", hash_))
     assert receipt["status"] == "0x1"
     return dict(receipt)
@@ -82,7 +82,7 @@ def test_chain__fresh__is_the_chain_of_the_design(chain: EmbeddedChain) -> None:
         "gasPrice": "0x0",
     }
     assert rpc.call("eth_accounts") == []
-    assert int(rpc.call("eth_getBalance", chain.funder_key.address, "latest"), 16) > 0
+    assert int(rpc.call("eth_getBalance", chain.funder.address, "latest"), 16) > 0
     send_log(chain)
     assert rpc.block("finalized") == rpc.block("latest")
     assert rpc.call("eth_getBlockByNumber", "latest", False)["baseFeePerGas"] == "0x0"

@@ -203,6 +203,7 @@ def upgrade() -> None:
         sa.Column("log_index", sa.Integer(), nullable=False),
         sa.Column("block_time", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("series", "first", name=op.f("pk_issuances")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("issuances", schema=None) as batch_op:
         batch_op.create_index("ix_issuances_block_number", ["block_number", "log_index"], unique=False)
@@ -218,6 +219,7 @@ def upgrade() -> None:
         sa.Column("joined_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("left_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("left_by_ballot", sa.String(length=66), nullable=False),
+        sa.Column("accounts", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("member", name=op.f("pk_members")),
     )
     op.create_table(
@@ -293,6 +295,7 @@ def upgrade() -> None:
         sa.Column("topics", sa.LargeBinary(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("block_number", "log_index", name=op.f("pk_raw_logs")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "recognitions",
@@ -324,15 +327,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("subject", "member", name=op.f("pk_recognitions_declined")),
     )
     op.create_table(
+        "register_code",
+        sa.Column("register", sa.String(length=30), nullable=False),
+        sa.Column("implementation", sa.String(length=42), nullable=False),
+        sa.Column("block_number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("log_index", sa.Integer(), nullable=False),
+        sa.Column("block_time", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("register", name=op.f("pk_register_code")),
+    )
+    op.create_table(
         "requests",
         sa.Column("request", sa.String(length=66), nullable=False),
+        sa.Column("member", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("contract", sa.String(length=30), nullable=False),
         sa.Column("event", sa.String(length=40), nullable=False),
         sa.Column("tx_hash", sa.String(length=66), nullable=False),
         sa.Column("block_number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("log_index", sa.Integer(), nullable=False),
         sa.Column("block_time", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("request", name=op.f("pk_requests")),
+        sa.PrimaryKeyConstraint("request", "member", name=op.f("pk_requests")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "retirements",
@@ -351,6 +365,7 @@ def upgrade() -> None:
         sa.Column("log_index", sa.Integer(), nullable=False),
         sa.Column("block_time", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("series", "first", name=op.f("pk_retirements")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("retirements", schema=None) as batch_op:
         batch_op.create_index("ix_retirements_block_number", ["block_number", "log_index"], unique=False)
@@ -371,6 +386,7 @@ def upgrade() -> None:
         sa.Column("reference", sa.String(length=66), nullable=False),
         sa.Column("block_time", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("block_number", "log_index", "part", name=op.f("pk_serial_events")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("serial_events", schema=None) as batch_op:
         batch_op.create_index("ix_serial_events_series", ["series", "issuance", "first"], unique=False)
@@ -454,6 +470,7 @@ def upgrade() -> None:
         sa.Column("pledged_to", sa.String(length=42), nullable=False),
         sa.Column("pledged_until", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("series", "first", name=op.f("pk_unit_blocks")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("unit_blocks", schema=None) as batch_op:
         batch_op.create_index("ix_unit_blocks_holder", ["holder", "status"], unique=False)
@@ -476,6 +493,7 @@ def upgrade() -> None:
         sa.Column("log_index", sa.Integer(), nullable=False),
         sa.Column("block_time", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("verification", name=op.f("pk_verifications")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("verifications", schema=None) as batch_op:
         batch_op.create_index("ix_verifications_block_number", ["block_number", "log_index"], unique=False)
@@ -529,6 +547,7 @@ def downgrade() -> None:
 
     op.drop_table("retirements")
     op.drop_table("requests")
+    op.drop_table("register_code")
     op.drop_table("recognitions_declined")
     with op.batch_alter_table("recognitions", schema=None) as batch_op:
         batch_op.drop_index("ix_recognitions_member")

@@ -1,0 +1,310 @@
+"""The sync engine: one pass over everything that waits, in both directions.
+
+    ingest -> decide -> submit -> confirm -> push back -> deliver documents
+
+A pass may be interrupted anywhere; the next one goes on from the journal. While one transaction is on its way, the next
+records are decided.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from adapters.protocol import Effect, Page, RegistryAdapter
+from adapters.sync.books import Books, Directory, Position
+from adapters.sync.effects import effects_of
+from adapters.sync.journal import Decision, InboxRow, Journal
+from adapters.sync.plan import HeldBack, Planner
+from adapters.sync.planned import PlannedBooks
+from adapters.sync.submit import RETRY_SOON, Submitted, Submitter
+from hub.errors import RecordRefused, RetryLater
+from mutual_recognition.identifiers import transfer_id
+
+log = structlog.get_logger(__name__)
+
+_DECIDE = 400
+_PUSH = 100
+_DELIVER = 500
+_FAR_AHEAD = 1_200
+_NOT_FINAL_AFTER = 60.0
+
+
+class DocumentSink(Protocol):
+    """Where documents go: the hub, sealed by the registrar."""
+
+    def deliver(self, documents: Sequence[tuple[bytes, bytes]]) -> None:
+        """Takes (digest, canonical bytes). Raises RetryLater while it cannot."""
+        ...
+
+
+@dataclass(slots=True)
+class PassReport:
+    """What one pass did."""
+
+    read: int = 0
+    faults: int = 0
+    written: int = 0
+    held: int = 0
+    told: int = 0
+    documents: int = 0
+    trouble: list[str] = field(default_factory=list)
+
+
+Watch = Callable[[str, int, int | None], None]
+"""Told about progress: stage (read, write, tell), how many so far, of how many (None: not known)."""
+
+
+class SyncEngine:
+    """Everything for one registry. The caller owns adapter, engine and node, and closes them."""
+
+    def __init__(
+        self,
+        adapter: RegistryAdapter,
+        journal: Journal,
+        books: Books,
+        directory: Directory,
+        submitter: Submitter,
+        documents: DocumentSink,
+        *,
+        asset_key: bytes | None,
+        transfer_lifetime: int,
+        clock: Callable[[], int] = lambda: int(time.time()),
+    ) -> None:
+        self._adapter = adapter
+        self._profile = adapter.profile
+        self._journal = journal
+        self._books = books
+        self._directory = directory
+        self._submitter = submitter
+        self._documents = documents
+        self._clock = clock
+        self._planned = PlannedBooks(books)
+        self._planner = Planner(
+            self._profile,
+            self._planned,
+            asset_key=asset_key,
+            transfer_lifetime=transfer_lifetime,
+            now=clock,
+            transfers_of=self._transfers_of,
+        )
+
+    def run_once(self, watch: Watch = lambda stage, done, total: None) -> PassReport:
+        """One pass: until nothing more can be read, decided, sent or told. Trouble outside ends its own part only."""
+        report = PassReport()
+        self._journal.prepare()
+        self._recover()
+        self._release_waiting(every=True)
+        while True:
+            before = report.written
+            self._write(report, watch)
+            if report.written == before:
+                break
+            self._release_waiting(every=False)  # what was written may be what others waited for
+        self._tell(report, watch)
+        self._deliver(report)
+        report.held = self._journal.counts()["inbox"].get("held", 0)
+        return report
+
+    # ---------------------------------------------------------------- start
+
+    def _recover(self) -> None:
+        """What an earlier run left: blocks the chain lost since, transactions under way, plans that were never
+        signed."""
+        position = self._books.advance()
+        seen = self._journal.get("chain_position")
+        if seen and position < int(seen):
+            reopened = self._journal.reopen_after(position)
+            log.warning("chain_went_back", from_block=int(seen), to_block=position, transactions_to_send_again=reopened)
+        self._settle_all()
+        self._journal.unplan()
+        self._planned.drop()
+
+    def _settle_all(self) -> int:
+        """Waits until every signed transaction is final or known never to be; returns how many writes that finished."""
+        finished = 0
+        give_up = time.monotonic() + _NOT_FINAL_AFTER
+        while self._journal.outstanding():
+            position = self._advance()
+            done, again = self._submitter.confirm(self._books, self._profile.member, position)
+            finished += done
+            if done or again:
+                give_up = time.monotonic() + _NOT_FINAL_AFTER
+            elif time.monotonic() > give_up:
+                raise RetryLater(
+                    "sent transactions are not final yet",
+                    what=len(self._journal.outstanding()),
+                    where="the chain",
+                    remedy="see `yrdhub chain status`; they are kept and will be sent again",
+                    code="not_final",
+                )
+            else:
+                time.sleep(0.02)
+        return finished
+
+    def _advance(self) -> int:
+        position = self._books.advance()
+        self._journal.set(chain_position=str(position))
+        return position
+
+    def _release_waiting(self, *, every: bool) -> None:
+        """Held records whose obstacle may be gone become new again; `every`: those that only time can help, too."""
+        after = 0
+        while rows := self._journal.waiting(_DECIDE, after):
+            after = rows[-1].id
+            self._journal.release(row.id for row in rows if self._may_go_on(row.waits_for, every))
+
+    def _may_go_on(self, waits_for: str, every: bool) -> bool:
+        return every if waits_for == RETRY_SOON else self._has_come(waits_for)
+
+    def _has_come(self, waits_for: str) -> bool:
+        kind, _, name = waits_for.partition(":")
+        match kind:
+            case "methodology":
+                return self._planned.methodology_document(bytes.fromhex(name)) is not None
+            case "project":
+                return self._planned.project(bytes.fromhex(name)) is not None
+            case "series":
+                return self._planned.kg_per_serial(bytes.fromhex(name)) is not None
+            case "verification":
+                return self._planned.has_verification(bytes.fromhex(name))
+            case "transfer":
+                return self._planned.has_transfer(bytes.fromhex(name))
+            case _:  # serials, transfer_out: cheap enough to decide again
+                return True
+
+    # ---------------------------------------------------------------- up: registry to chain
+
+    def _write(self, report: PassReport, watch: Watch) -> None:
+        pages: Iterator[Page] | None = self._adapter.read(self._journal.get("read_cursor"))
+        sending: Future[Submitted] | None = None
+        backlog = 0
+        with ThreadPoolExecutor(1, thread_name_prefix="submit") as pool:
+            while True:
+                if pages is not None and backlog < _FAR_AHEAD:
+                    pages = self._read_page(pages, report, watch)
+                rows = self._journal.undecided(_DECIDE) if backlog < _FAR_AHEAD else []
+                if rows:
+                    backlog += self._decide(rows)
+                if sending is not None and (sending.done() or not rows):
+                    submitted = sending.result()
+                    sending = None
+                    backlog = backlog - submitted.sent if submitted.sent else 0
+                    done, again = self._submitter.confirm(self._books, self._profile.member, self._advance())
+                    report.written += done
+                    watch("write", report.written, None)
+                    if submitted.refused or again:
+                        # what was planned behind it may lean on it
+                        report.written += self._start_over()
+                        backlog = 0
+                        continue
+                if sending is None and backlog > 0:
+                    sending = pool.submit(self._submitter.submit_next)
+                elif sending is None and not rows and pages is None:
+                    break
+        report.written += self._settle_all()
+        self._planned.drop()
+
+    def _start_over(self) -> int:
+        finished = self._settle_all()
+        self._journal.unplan()
+        self._planned.drop()
+        return finished
+
+    def _read_page(self, pages: Iterator[Page], report: PassReport, watch: Watch) -> Iterator[Page] | None:
+        now = str(self._clock())
+        self._journal.set(registry_attempt_at=now)
+        try:
+            page = next(pages, None)
+        except RetryLater as trouble:
+            log.warning("registry_unreachable", registry=self._profile.name, trouble=str(trouble))
+            self._journal.set(registry_reachable="no", registry_trouble=str(trouble))
+            report.trouble.append(str(trouble))
+            return None
+        self._journal.set(registry_reachable="yes", registry_success_at=now, registry_trouble="")
+        if page is None:
+            return None
+        new, faults = self._journal.ingest(page)
+        report.read += new
+        report.faults += faults
+        watch("read", report.read, page.total)
+        return pages
+
+    def _decide(self, rows: Sequence[InboxRow]) -> int:
+        """Plans records in order; returns how many writes wait more than before."""
+        return self._journal.decide([self._decision(row) for row in rows])
+
+    def _decision(self, row: InboxRow) -> Decision:
+        """What one native record asks for. Where a part of it must wait, the parts before it go on."""
+        decision = Decision(row.id)
+        try:
+            for record in self._adapter.translate(row.record):
+                plan = self._planner.plan(record)
+                decision.writes += plan.writes
+                decision.documents += plan.documents
+        except HeldBack as held:
+            decision.held = held
+        except RecordRefused as refused:
+            decision.held = HeldBack(refused.code, refused.message, detail=refused.to_json())
+        return decision
+
+    def _transfers_of(self, native_id: str) -> list[bytes]:
+        return [transfer_id(self._profile.member, request) for request in self._journal.transfers_asked(native_id)]
+
+    # ---------------------------------------------------------------- down: chain to registry
+
+    def _tell(self, report: PassReport, watch: Watch) -> None:
+        self._queue_effects()
+        profile = self._profile
+        while queued := self._journal.queued(_PUSH):
+            keys = [effect.key for effect, _ in queued]
+            if not profile.idempotent_push and not profile.lookup:
+                self._journal.to_person(keys)
+                continue
+            try:
+                answered = self._offer(queued)
+            except RetryLater as trouble:
+                log.warning("registry_not_told", registry=profile.name, trouble=str(trouble))
+                report.trouble.append(str(trouble))
+                return
+            report.told += answered
+            watch("tell", report.told, None)
+            if not answered:
+                return
+
+    def _queue_effects(self) -> None:
+        position = Position.parse(self._journal.get("push_position"))
+        effects: list[Effect] = []
+        for happening in self._books.happenings(self._profile.member, position):
+            effects += effects_of(happening, self._profile, self._directory)
+            position = happening.position
+            if len(effects) >= _PUSH:
+                self._journal.queue(effects, position)
+                effects = []
+        self._journal.queue(effects, position)
+
+    def _offer(self, queued: Sequence[tuple[Effect, int]]) -> int:
+        """Offers effects; those offered before are looked up first. Returns how many the registry answered."""
+        before = [effect.key for effect, attempts in queued if attempts]
+        booked = self._adapter.lookup(before) if before and self._profile.lookup else {}
+        self._journal.book(booked.values())
+        fresh = [effect for effect, _ in queued if effect.key not in booked]
+        self._journal.offered([effect.key for effect in fresh])
+        receipts = self._adapter.push(fresh) if fresh else []
+        self._journal.book(receipts)
+        return len(booked) + len(receipts)
+
+    def _deliver(self, report: PassReport) -> None:
+        while documents := self._journal.undelivered(_DELIVER):
+            try:
+                self._documents.deliver(documents)
+            except RetryLater as trouble:
+                report.trouble.append(str(trouble))
+                return
+            self._journal.delivered([digest for digest, _ in documents])
+            report.documents += len(documents)

@@ -1,0 +1,236 @@
+"""Submit and confirm: planned writes become signed transactions, kept before they are broadcast, and done when final.
+
+One transaction carries many writes of one register (`batch`), all or nothing. It's simulated first; a write the
+chain would
+refuse leaves the batch with the chain's reason, and the others go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from adapters.sync.books import Books
+from adapters.sync.journal import Journal, OutboxRow, Submission
+from hub.chain.codec import encode_batch
+from hub.chain.connection import BLOCK_GAS, Node, NonceTaken
+from hub.chain.deployment import Deployment
+from hub.chain.keys import Signer
+from hub.chain.sending import next_nonce, prepare, simulate, wait_receipt
+from hub.errors import ChainRefused, RetryLater
+
+log = structlog.get_logger(__name__)
+
+MOST_WRITES = 200
+MOST_BYTES = 100 * 1024
+"""Bounds of a batch (design.md, Contracts)."""
+
+_INCLUDED_WITHIN = 60.0
+"""Seconds to wait for a block before the next batch is tried anyway."""
+
+_GAS = {
+    "file": 220_000,
+    "register": 260_000,
+    "amend": 120_000,
+    "registerSeries": 120_000,
+    "verify": 150_000,
+    "issue": 190_000,
+    "propose": 150_000,
+    "accept": 190_000,
+    "reject": 80_000,
+    "withdraw": 80_000,
+    "cosign": 80_000,
+    "retire": 150_000,
+    "correct": 140_000,
+}
+"""Gas set aside for one write, above what any was measured to take (`make bench`). A batch whose writes need more
+fails in
+simulation, never on the chain, and is halved.
+"""
+_GAS_ASSET = 60_000
+_GAS_BASE = 60_000
+
+_RETRIED = {
+    "Paused",
+    "PredecessorWrong",
+    "PeriodPredecessorWrong",
+    "TransferTooEarly",
+    "CosignPending",
+    "ProjectHeld",
+    "MethodologyHeld",
+    "BlockHeld",
+    "ExternalLockPending",
+}
+"""Refusals that time, or somebody else, may lift: their records are looked at again without an operator."""
+
+RETRY_SOON = "retry"
+"""`waits_for` of records that are tried again at every pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What one attempt did: writes sent, and writes refused (then everything planned after them is to be planned
+    anew)."""
+
+    sent: int
+    refused: int
+
+
+class Submitter:
+    """Sends for one registry, with its registrar's key."""
+
+    def __init__(self, journal: Journal, node: Node, deployment: Deployment, signer: Signer) -> None:
+        self._journal = journal
+        self._node = node
+        self._deployment = deployment
+        self._signer = signer
+
+    # ---------------------------------------------------------------- submit
+
+    def submit_next(self) -> Submitted:
+        """Takes the next writes, simulates, signs, stores and broadcasts them as one transaction.
+
+        Raises RetryLater while the node does not answer; nothing is lost then, the next call goes on.
+        """
+        rows = _take(self._journal.planned(2 * MOST_WRITES))
+        refused = 0
+        while rows:
+            refusal = self._simulate(rows)
+            if refusal is None:
+                break
+            at, reason = refusal
+            if at is None:  # more gas than set aside: half of it fits
+                rows = _whole_records(rows, max(1, len(rows) // 2))
+                continue
+            offender = rows[at]
+            self._hold(offender, reason)
+            refused += 1
+            rows = [row for row in rows[:at] if row.inbox_id != offender.inbox_id]
+        if rows:
+            self._broadcast(self._sign(rows))
+        return Submitted(len(rows), refused)
+
+    def _simulate(self, rows: Sequence[OutboxRow]) -> tuple[int | None, ChainRefused] | None:
+        """None when the batch would go through; else the place of the write that the chain refuses, and why."""
+        try:
+            simulate(self._node, self._signer.address, self._to(rows), _data(rows), _gas(rows))
+        except ChainRefused as refused:
+            if refused.record_index is not None:
+                return refused.record_index, refused
+            if len(rows) == 1:
+                return 0, refused
+            return None, refused
+        return None
+
+    def _hold(self, row: OutboxRow, refused: ChainRefused) -> None:
+        log.info("write_refused", function=row.function, refusal=refused.error, arguments=refused.arguments)
+        reason = refused.to_json()
+        self._journal.hold(row, refused.code, reason, RETRY_SOON if refused.error in _RETRIED else "")
+
+    def _sign(self, rows: Sequence[OutboxRow]) -> Submission:
+        pending = next_nonce(self._node, self._signer.address)
+        highest = self._journal.highest_nonce(self._signer.address)
+        signed = prepare(
+            self._signer,
+            self._to(rows),
+            _data(rows),
+            nonce=pending if highest is None else max(pending, highest + 1),
+            chain_id=self._deployment.chain_id,
+            gas_price=self._node.gas_price,
+            gas=_gas(rows),
+        )
+        return self._journal.sign(rows[0].contract, self._signer.address, signed, rows)
+
+    def _broadcast(self, submission: Submission) -> None:
+        """Sends it and waits for a block, since the next batch is simulated on what this one leaves. Whatever goes
+        wrong
+        from here on, `confirm` finds out: the bytes are kept.
+        """
+        try:
+            self._node.send_raw(submission.raw)
+            wait_receipt(self._node, submission.tx_hash, _INCLUDED_WITHIN)
+        except NonceTaken:
+            log.warning("nonce_taken", nonce=submission.nonce, tx_hash=submission.tx_hash)
+        except ChainRefused as refused:
+            log.warning("transaction_reverted", tx_hash=submission.tx_hash, refusal=refused.error)
+        except RetryLater as trouble:
+            log.warning("not_included_yet", tx_hash=submission.tx_hash, trouble=str(trouble))
+
+    def _to(self, rows: Sequence[OutboxRow]) -> str:
+        return self._deployment.address(rows[0].contract)
+
+    # ---------------------------------------------------------------- confirm
+
+    def confirm(self, books: Books, member: int, position: int) -> tuple[int, bool]:
+        """Looks after every transaction whose fate is not known; returns writes done, and whether any has to be
+        decided anew.
+
+        Only a request seen in a final block counts. A transaction the node lost is sent again, byte for byte; one
+        whose nonce
+        another transaction took never will be included, so what it carried is decided anew.
+        """
+        done, again = 0, False
+        outstanding = self._journal.outstanding()
+        receipts = self._node.receipts([submission.tx_hash for submission in outstanding]) if outstanding else []
+        for submission, receipt in zip(outstanding, receipts, strict=True):
+            if receipt is None:
+                again |= self._again(submission, books, member)
+            elif receipt.block_number <= position:
+                seen = books.carried_out(member, self._journal.requests_of(submission.id))
+                done += self._journal.confirm(submission.id, seen, "final" if receipt.succeeded else "failed")
+                again |= not receipt.succeeded
+        return done, again
+
+    def _again(self, submission: Submission, books: Books, member: int) -> bool:
+        """Sends a transaction again that no block has; returns whether its nonce is gone and its writes are decided
+        anew."""
+        try:
+            self._node.send_raw(submission.raw)
+        except NonceTaken:
+            if self._node.receipt(submission.tx_hash) is not None:
+                return False  # it was included in between
+            books.advance()
+            seen = books.carried_out(member, self._journal.requests_of(submission.id))
+            self._journal.confirm(submission.id, seen, "replaced")
+            return True
+        return False
+
+
+def _data(rows: Sequence[OutboxRow]) -> bytes:
+    return rows[0].call if len(rows) == 1 else encode_batch([row.call for row in rows])
+
+
+def _gas(rows: Sequence[OutboxRow]) -> int:
+    return min(BLOCK_GAS, _GAS_BASE + sum(_gas_of(row) for row in rows) + 16 * sum(len(row.call) for row in rows))
+
+
+def _gas_of(row: OutboxRow) -> int:
+    gas = _GAS[row.function]
+    if row.contract == "Projects" and row.function == "register":
+        # selector, 8 words of arguments and heads, the array's length: what follows are assets
+        gas += _GAS_ASSET * max(0, (len(row.call) - 4) // 32 - 10)
+    return gas
+
+
+def _take(rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+    """As many writes as fit one transaction, from the first on, never part of a record's (unless one alone is too
+    many)."""
+    taken, gas, size = 0, _GAS_BASE, 0
+    for row in rows[:MOST_WRITES]:
+        gas += _gas_of(row) + 16 * len(row.call)
+        size += len(row.call) + 96
+        if gas > BLOCK_GAS or size > MOST_BYTES:
+            break
+        taken += 1
+    return _whole_records(rows, taken)
+
+
+def _whole_records(rows: Sequence[OutboxRow], most: int) -> list[OutboxRow]:
+    if most >= len(rows):
+        return list(rows)
+    cut = most
+    while cut and rows[cut - 1].inbox_id == rows[cut].inbox_id:
+        cut -= 1
+    return list(rows[: cut or most])

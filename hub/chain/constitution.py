@@ -1,0 +1,235 @@
+"""The constitution a hub is founded with: members and their officers, rules of ballots, pause and transfers.
+
+Read from JSON once, at deployment; from then on only an executed ballot changes any of it. What ballots may call is not
+a choice and stands here: every function that the interfaces mark "by ballot", under the kind that decides it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from hub.chain.artifacts import REGISTERS, RegisterName, load
+from hub.chain.enums import BallotKind, MemberKind, Role
+from hub.chain.keys import parse_address
+from hub.errors import ConfigurationWrong, RecordRefused
+from mutual_recognition.identifiers import FIRST_PROGRAMME
+
+ALLOWED_CALLS: dict[BallotKind, tuple[tuple[RegisterName, str], ...]] = {
+    BallotKind.MEMBERSHIP: (
+        ("Consortium", "admit"),
+        ("Consortium", "expel"),
+        ("Consortium", "setParent"),
+    ),
+    BallotKind.OFFICERS: (("Consortium", "restoreOfficers"),),
+    BallotKind.RULES: (
+        ("Consortium", "setRule"),
+        ("Consortium", "setPauseRule"),
+        ("CreditLedger", "setTransferRules"),
+    ),
+    BallotKind.RECOGNITION: (("Recognition", "recognise"),),
+    BallotKind.STATUS: (
+        ("Methodologies", "suspend"),
+        ("Methodologies", "lift"),
+        ("Projects", "suspend"),
+        ("Projects", "lift"),
+        ("Recognition", "suspend"),
+        ("Recognition", "lift"),
+        ("Recognition", "revoke"),
+        ("CreditLedger", "cancelByBallot"),
+    ),
+    BallotKind.HOLD: (("Holds", "placeByBallot"), ("Holds", "liftByBallot")),
+    BallotKind.PAUSE: (("Consortium", "pauseByBallot"), ("Consortium", "endPause")),
+    BallotKind.UPGRADE: (
+        ("Consortium", "setAllowedCall"),
+        ("Consortium", "addRegister"),
+        *((register, "upgradeToAndCall") for register in REGISTERS),
+    ),
+}
+"""What a ballot of each kind may call; the kind's rule decides it. A test compares it with the interfaces."""
+
+Ppm = Annotated[int, Field(ge=0, le=1_000_000)]
+Seconds = Annotated[int, Field(ge=0, lt=2**32)]
+Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+MemberNumber = Annotated[int, Field(gt=0, lt=2**24)]
+KindName = Literal["full", "associate", "programme"]
+RoleName = Literal["voter", "registrar", "ets_authority", "auditor", "financial_institution"]
+BallotKindName = Literal["membership", "officers", "rules", "recognition", "status", "hold", "pause", "upgrade"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FoundingOfficer(_Part):
+    """A key that speaks for a member, until `valid_until` (a time with its zone)."""
+
+    account: str
+    roles: Annotated[list[RoleName], Field(min_length=1)]
+    valid_until: Moment
+
+    @field_validator("account")
+    @classmethod
+    def _check_account(cls, account: str) -> str:
+        try:
+            return parse_address(account)
+        except RecordRefused as refused:
+            raise ValueError(refused.message) from refused
+
+    def as_struct(self) -> tuple[Any, ...]:
+        """`IConsortium.FoundingOfficer`."""
+        roles = Role(0)
+        for role in self.roles:
+            roles |= Role[role.upper()]
+        return (self.account, int(roles), _unix(self.valid_until))
+
+
+class FoundingMember(_Part):
+    """A member from the first block on. `parent` is the province that a city names, 0 for none."""
+
+    member: MemberNumber
+    kind: KindName
+    parent: Annotated[int, Field(ge=0, lt=2**24)] = 0
+    officers: list[FoundingOfficer]
+
+    @model_validator(mode="after")
+    def _check_id_space(self) -> Self:
+        if (self.member >= FIRST_PROGRAMME) != (self.kind == "programme"):
+            raise ValueError(
+                f"{self.member} is no id of a {self.kind} member: programme members are {FIRST_PROGRAMME} and up, "
+                "others have GB/T 2260 codes"
+            )
+        return self
+
+    def as_struct(self) -> tuple[Any, ...]:
+        """`IConsortium.FoundingMember`."""
+        kind = MemberKind[self.kind.upper()]
+        return (self.member, int(kind), self.parent, [officer.as_struct() for officer in self.officers])
+
+
+class BallotRule(_Part):
+    """How ballots of one kind are decided: shares in parts per million, times in seconds (`IConsortium.BallotRule`)."""
+
+    quorum_ppm: Ppm
+    approval_ppm: Ppm
+    min_voting: Seconds
+    max_voting: Seconds
+    delay: Seconds
+    execute_within: Seconds
+
+
+class PauseRule(_Part):
+    """Bounds of a pause without a ballot, seconds (`IConsortium.PauseRule`)."""
+
+    max_duration: Seconds
+    cooldown: Seconds
+
+
+class TransferRules(_Part):
+    """Rules of transfers: seconds, and kg (`ICreditLedger.TransferRules`)."""
+
+    new_counterparty_wait: Seconds
+    min_lifetime: Seconds
+    max_lifetime: Seconds
+    cosign_above_kg: Annotated[int, Field(ge=0, lt=2**64)]
+
+
+class Constitution(_Part):
+    """Everything a deployment needs to be told."""
+
+    members: Annotated[list[FoundingMember], Field(min_length=1)]
+    rules: dict[BallotKindName, BallotRule]
+    pause: PauseRule
+    transfers: TransferRules
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> Self:
+        missing = [kind.name.lower() for kind in BallotKind if kind.name.lower() not in self.rules]
+        if missing:
+            raise ValueError(f"rules are missing for ballots of the kinds {', '.join(missing)}")
+        numbers = [member.member for member in self.members]
+        if repeated := sorted({number for number in numbers if numbers.count(number) > 1}):
+            raise ValueError(f"members appear twice: {repeated}")
+        accounts = [officer.account for member in self.members for officer in member.officers]
+        if shared := sorted({account for account in accounts if accounts.count(account) > 1}):
+            raise ValueError(f"a key serves one member, once; these appear twice: {', '.join(shared)}")
+        for member in self.members:
+            if member.kind != "programme" and not any("voter" in officer.roles for officer in member.officers):
+                raise ValueError(f"member {member.member} has no voter among its officers")
+        if not any(member.kind == "full" for member in self.members):
+            raise ValueError("a hub needs a full member")
+        return self
+
+    @staticmethod
+    def load(file: Path) -> Constitution:
+        """From a JSON file. Raises ConfigurationWrong that names the field."""
+        try:
+            return Constitution.model_validate_json(file.read_bytes())
+        except OSError as unreadable:
+            raise ConfigurationWrong(
+                f"the constitution cannot be read: {unreadable.strerror}",
+                where=str(file),
+                remedy="name a readable JSON file",
+                code="constitution_missing",
+            ) from unreadable
+        except ValidationError as invalid:
+            first = invalid.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise ConfigurationWrong(
+                f"the constitution is not valid: {first['msg']}",
+                what=first["input"] if field else None,
+                where=f"{file}: {field}" if field else str(file),
+                remedy="correct the file",
+                code="constitution_invalid",
+            ) from invalid
+
+    def digest(self) -> str:
+        """SHA-256 of its canonical JSON, 0x-hex: founders compare it with what they agreed on."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return "0x" + hashlib.sha256(canonical.encode()).hexdigest()
+
+    def initialisation(self, register: RegisterName, addresses: dict[RegisterName, str]) -> list[Any]:
+        """The arguments of the `initialize` of `register`, where it has one."""
+        if register == "CreditLedger":
+            return [self.transfers]
+        if register == "Consortium":
+            return [
+                [member.as_struct() for member in self.members],
+                [self.rules[_kind_name(kind)] for kind in BallotKind],
+                self.pause,
+                [addresses[name] for name in REGISTERS if name != "Consortium"],
+                allowed_calls(addresses),
+            ]
+        return []
+
+
+def allowed_calls(addresses: dict[RegisterName, str]) -> list[tuple[str, bytes, int]]:
+    """ALLOWED_CALLS as `IConsortium.AllowedCall[]`."""
+    return [
+        (addresses[register], load(register).function(function).selector, int(kind))
+        for kind, calls in ALLOWED_CALLS.items()
+        for register, function in calls
+    ]
+
+
+def _kind_name(kind: BallotKind) -> BallotKindName:
+    name: Any = kind.name.lower()
+    return name  # type: ignore[no-any-return]
+
+
+def _unix(moment: datetime) -> int:
+    return int(moment.timestamp())

@@ -1,0 +1,80 @@
+"""`yrdhub deploy`: create the registers on the chain, once, by a constitution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from hub.chain.constitution import Constitution
+from hub.chain.deployment import Deployment, deploy_once, verify
+from hub.chain.keys import LocalSigner, Signer, checksum_address, find_keystore, open_keystore, parse_address
+from hub.commands.open_node import deployment_file, keys_folder, open_deployment, open_node
+from hub.errors import ConfigurationWrong
+from hub.terminal import Terminal
+
+app = typer.Typer(help="Create the registers on the chain, once, by a constitution.")
+
+
+@app.command()
+def deploy(
+    context: typer.Context,
+    constitution: Annotated[
+        Path | None, typer.Argument(help="JSON file: founding members, officers, rules", dir_okay=False)
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Address of the key that pays for gas [default: a new one, thrown away afterwards]"),
+    ] = None,
+    gas_price: Annotated[int, typer.Option(min=0, help="Wei per unit of gas")] = 0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Deploy nothing: compare what stands on the chain with this version")
+    ] = False,
+) -> None:
+    """Create the registers on the chain of this home and keep their addresses. The deploying key gets no power."""
+    terminal = Terminal.of(context)
+    if check:
+        node, found = open_deployment(terminal.settings)
+        with node:
+            verify(node, found)
+        terminal.note("every register on the chain is the code of this version")
+        terminal.answer(found.to_json(), _table(found))
+        return
+    if constitution is None:
+        raise ConfigurationWrong(
+            "a deployment needs a constitution",
+            remedy="yrdhub deploy CONSTITUTION.json",
+            code="constitution_missing",
+        )
+    founding = Constitution.load(constitution)
+    signer = _signer(terminal, key, gas_price)
+    terminal.note(f"constitution {founding.digest()}")
+    with open_node(terminal.settings, gas_price=gas_price) as node, terminal.progress() as progress:
+        task = progress.add_task("deploying", total=None)
+
+        def show(step: str, done: int, total: int) -> None:
+            progress.update(task, description=f"creating {step}", completed=done, total=total)
+
+        deployment = deploy_once(deployment_file(terminal.settings), node, signer, founding, show)
+    terminal.answer(deployment.to_json(), _table(deployment))
+
+
+def _signer(terminal: Terminal, key: str | None, gas_price: int) -> Signer:
+    if key is not None:
+        keystore = find_keystore(keys_folder(terminal.settings), parse_address(key, "--key"))
+        return open_keystore(keystore.file, terminal.settings.read_password(whose=keystore.address))
+    if gas_price:
+        raise ConfigurationWrong(
+            "where gas has a price, a key with money deploys", remedy="name it with --key", code="key_missing"
+        )
+    return LocalSigner.random()
+
+
+def _table(deployment: Deployment) -> Table:
+    table = Table("register", "address", box=None, pad_edge=False)
+    for name, address in deployment.addresses.items():
+        table.add_row(name, checksum_address(address))
+    table.caption = f"chain {deployment.chain_id}, from block {deployment.first_block}"
+    return table

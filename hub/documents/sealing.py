@@ -1,0 +1,28 @@
+"""Making seals, at the city: what the adapter's side does with a registrar's key before documents travel."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from hub.chain.keys import Signer
+from hub.chain.orders import Domain
+from hub.documents.messages import DocumentSeal, ReadOrder, digest
+from hub.documents.seals import SealedBatch, manifest_of
+
+
+def seal_documents(
+    signer: Signer, domain: Domain, member: int, documents: Sequence[bytes], sealed_at: int
+) -> SealedBatch:
+    """A batch of canonical documents of `member`, sealed by its registrar's key; repeated documents go once."""
+    once = tuple(dict.fromkeys(documents))
+    manifest = manifest_of(hashlib.sha256(document).digest() for document in once)
+    seal = DocumentSeal(member, "0x" + manifest.hex(), sealed_at)
+    return SealedBatch(once, seal, signer.sign_digest(digest(seal, domain)))
+
+
+def reading_authorization(signer: Signer, domain: Domain, expires: int) -> str:
+    """The `Authorization` header by which `signer` reads what its member may read, until `expires` (at most ten
+    minutes ahead)."""
+    signature = signer.sign_digest(digest(ReadOrder(signer.address, expires), domain))
+    return f"Yrdhub {signer.address}:{expires}:0x{signature.hex()}"

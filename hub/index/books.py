@@ -1,0 +1,196 @@
+"""The index as an adapter's books: answers of the final chain, by primary key or one step of an ordered index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, and_, or_, select, tuple_
+
+from adapters.sync.books import CarriedOut, Happening, IssuedRange, Position, ProjectState
+from hub.db import tables as t
+from hub.index.indexer import Indexer
+from mutual_recognition.unit_blocks import BlockStatus, UnitBlock
+
+_ONCE = 500
+
+
+class IndexBooks:
+    """`adapters.sync.books.Books` over the index on `engine` (a reading engine); `indexer` moves it forward."""
+
+    def __init__(self, engine: Engine, indexer: Indexer) -> None:
+        self._engine = engine
+        self._indexer = indexer
+        self._reader: Connection | None = None
+
+    def advance(self) -> int:
+        """Follows the chain to its final head. Answers from now on are of that moment."""
+        self.close()
+        return self._indexer.follow().block
+
+    def close(self) -> None:
+        """Ends the reading transaction, if one is open."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def methodology_document(self, methodology: bytes) -> bytes | None:
+        """See Books."""
+        found = self._scalar(
+            select(t.methodologies.c.document).where(t.methodologies.c.methodology == _hex(methodology))
+        )
+        return None if found is None else _raw(found)
+
+    def project(self, project: bytes) -> ProjectState | None:
+        """See Books."""
+        columns = (t.projects.c.revision, t.projects.c.document)
+        row = self._first(select(*columns).where(t.projects.c.project == _hex(project)))
+        return None if row is None else ProjectState(row.revision, _raw(row.document))
+
+    def kg_per_serial(self, series: bytes) -> int | None:
+        """See Books."""
+        found: int | None = self._scalar(select(t.series.c.kg_per_serial).where(t.series.c.series == _hex(series)))
+        return found
+
+    def has_verification(self, verification: bytes) -> bool:
+        """See Books."""
+        where = t.verifications.c.verification == _hex(verification)
+        return self._scalar(select(t.verifications.c.verified_kg).where(where)) is not None
+
+    def issuance(self, series: bytes, first: int) -> IssuedRange | None:
+        """See Books."""
+        where = and_(t.issuances.c.series == _hex(series), t.issuances.c.first == first)
+        row = self._first(select(t.issuances.c.last, t.issuances.c.origin).where(where))
+        return None if row is None else IssuedRange(first, row.last, _raw(row.origin))
+
+    def issuance_before(self, series: bytes, first: int) -> int:
+        """See Books."""
+        where = and_(t.issuances.c.series == _hex(series), t.issuances.c.first < first)
+        return self._scalar(select(t.issuances.c.first).where(where).order_by(t.issuances.c.first.desc()).limit(1)) or 0
+
+    def period_before(self, project: bytes, day: int) -> int:
+        """See Books."""
+        v = t.verifications.c
+        where = and_(v.project == _hex(project), v.period_stated, v.voided.is_(False), v.period_start < day)
+        return self._scalar(select(v.period_start).where(where).order_by(v.period_start.desc()).limit(1)) or 0
+
+    def block_at(self, series: bytes, serial: int) -> UnitBlock | None:
+        """See Books."""
+        b = t.unit_blocks.c
+        where = and_(b.series == _hex(series), b.first <= serial)
+        row = self._first(select(t.unit_blocks).where(where).order_by(b.first.desc()).limit(1))
+        if row is None:
+            return None
+        return UnitBlock(
+            row.first,
+            row.last,
+            row.issuance,
+            row.holder,
+            BlockStatus(row.status),
+            row.holds,
+            row.factor_ppm,
+            row.entry,
+            row.purpose,
+            row.compliance_year,
+        )
+
+    def has_transfer(self, transfer: bytes) -> bool:
+        """See Books."""
+        return self._scalar(select(t.transfers.c.status).where(t.transfers.c.transfer == _hex(transfer))) is not None
+
+    def carried_out(self, member: int, requests: Sequence[bytes]) -> Mapping[bytes, CarriedOut]:
+        """See Books."""
+        r = t.requests.c
+        found: dict[bytes, CarriedOut] = {}
+        for start in range(0, len(requests), _ONCE):
+            wanted = [_hex(request) for request in requests[start : start + _ONCE]]
+            query = select(r.request, r.block_number, r.tx_hash, r.event).where(
+                r.member == member, r.request.in_(wanted)
+            )
+            for row in self._connection().execute(query):
+                found[_raw(row.request)] = CarriedOut(row.block_number, row.tx_hash, row.event)
+        return found
+
+    def happenings(self, member: int, after: Position) -> Iterator[Happening]:
+        """See Books. Read in pieces, each of its own, so that the caller may take its time."""
+        e, s = t.serial_events.c, t.series.c
+        position = after
+        while True:
+            beyond = tuple_(e.block_number, e.log_index, e.part) > (
+                position.block_number,
+                position.log_index,
+                position.part,
+            )
+            query = (
+                select(t.serial_events, s.member.label("home"), s.kg_per_serial)
+                .join(t.series, s.series == e.series)
+                .where(beyond, or_(s.member == member, e.member == member, e.other == member))
+                .order_by(e.block_number, e.log_index, e.part)
+                .limit(_ONCE)
+            )
+            rows = self._connection().execute(query).all()
+            for row in rows:
+                position = Position(row.block_number, row.log_index, row.part)
+                yield self._happening(row, position)
+            if len(rows) < _ONCE:
+                return
+
+    def _happening(self, row: Any, position: Position) -> Happening:
+        detail: dict[str, int] = {}
+        if row.event == "transfer_accepted":
+            x = t.transfers.c
+            query = select(x.first, x.last, x.kept_last, x.factor_ppm).where(x.transfer == row.reference)
+            transfer = self._connection().execute(query).one()
+            detail = {
+                "sent_first": transfer.first,
+                "sent_last": transfer.last,
+                "kept_last": transfer.kept_last,
+                "factor_ppm": transfer.factor_ppm,
+            }
+        elif row.event == "transfer_rejected":
+            query = select(t.transfers.c.reason).where(t.transfers.c.transfer == row.reference)
+            detail = {"reason": self._connection().execute(query).scalar_one()}
+        elif row.event == "transfer_proposed":
+            columns = select(t.transfers.c.accept_from, t.transfers.c.deadline)
+            found = self._connection().execute(columns.where(t.transfers.c.transfer == row.reference)).one()
+            detail = {"accept_from": found.accept_from, "deadline": found.deadline}
+        elif row.event == "retired":
+            x = t.retirements.c
+            query = select(x.purpose, x.compliance_year).where(x.series == row.series, x.first == row.first)
+            retired = self._connection().execute(query).one()
+            detail = {"purpose": retired.purpose, "compliance_year": retired.compliance_year}
+        return Happening(
+            position=position,
+            event=row.event,
+            series=_raw(row.series),
+            home=row.home,
+            kg_per_serial=row.kg_per_serial,
+            issuance=row.issuance,
+            first=row.first,
+            last=row.last,
+            member=row.member,
+            other=row.other,
+            reference=_raw(row.reference),
+            block_time=row.block_time,
+            detail=detail,
+        )
+
+    def _connection(self) -> Connection:
+        # one reading transaction between two advances: a record is decided against one moment
+        if self._reader is None:
+            self._reader = self._engine.connect()
+        return self._reader
+
+    def _scalar(self, query: Select[Any]) -> Any:
+        return self._connection().execute(query).scalar()
+
+    def _first(self, query: Select[Any]) -> Any:
+        return self._connection().execute(query).first()
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + value.hex()
+
+
+def _raw(text: str) -> bytes:
+    return bytes.fromhex(text[2:])

@@ -1,0 +1,702 @@
+"""Generators for CreditLedger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.contracts import ids
+from tests.contracts.chain import Key
+from tests.contracts.deployment import DAY, Kind, Role
+from tests.contracts.ids import NO_ID, ZERO
+from tests.contracts.model_filings import CANCELLED_LOCK, REGISTERED
+from tests.contracts.model_ledger import (
+    ACCEPTED,
+    AVAILABLE,
+    IN_TRANSIT,
+    PLEDGED,
+    PROPOSED,
+    RETIRED,
+    BlockRow,
+    true_predecessor,
+)
+from tests.contracts.operations import BY_ORDER, BY_REGISTRAR, Call, World, operation
+
+LEDGER = "CreditLedger"
+
+
+def unknown_id(world: World, kind: int, member: int) -> bytes:
+    return ids.record_id(kind, member, world.unique())
+
+
+@operation("CreditLedger.registerSeries", "SeriesInvalid", "SeriesExists", "MemberUnknown", *BY_REGISTRAR)
+def register_series(world: World, flaw: str | None) -> Call | None:
+    member = world.home(flaw)
+    native = world.unique()
+    if flaw == "SeriesExists":
+        known = world.pick(call for call in world.done if call.function == "registerSeries")
+        if known is None:
+            return None
+        member, native = known.args[0], known.args[1]
+    if flaw == "MemberUnknown":
+        return world.call(LEDGER, "registerSeries", 999_999, native, 1, world.unique(), sender=world.stranger)
+    kg = world.rng.choice((0, 2, 999, 65_535)) if flaw == "SeriesInvalid" else world.rng.choice((1, 1000))
+    sender = world.registrar(member, flaw)
+    return world.call(LEDGER, "registerSeries", member, native, kg, world.unique(), sender=sender)
+
+
+# -------------------------------------------------------------------- verifications
+
+
+def a_period(world: World, project: bytes, flaw: str | None) -> tuple[int, int, int]:
+    """First day, last day and predecessor of a new monitoring period."""
+    row = world.model.projects[project]
+    periods = world.model.periods[project]
+    length = world.rng.randint(0, 60)
+    start = world.rng.randint(row.start, max(row.start, row.end - length))
+    if flaw == "PeriodOverlaps" and periods:
+        other = world.rng.choice(periods)
+        start, end = world.rng.choice((other, (other[0] + 1, other[1]), (other[0] - 3, other[0]), (other[1], other[1] + 9)))
+        return start, end, true_predecessor(tuple(first for first, _ in periods), start)
+    if flaw == "PeriodOutsideCrediting":
+        start = world.rng.choice((max(row.start - 5, 1), row.end - length + 1 if length else row.end + 1))
+    end = start + length
+    if flaw == "PeriodInvalid":
+        start, end = world.rng.choice(((start, start - 1), (0, end), (0, 0)))
+    predecessor = true_predecessor(tuple(first for first, _ in periods), start)
+    if flaw == "PeriodPredecessorWrong":
+        predecessor = world.rng.choice([0, start + 1, max(start - 1, 0), *(first for first, _ in periods)])
+    return start, end, predecessor
+
+
+@operation(
+    "CreditLedger.verify",
+    "VerificationEmpty",
+    "VerificationExists",
+    "PeriodInvalid",
+    "PeriodOutsideCrediting",
+    "PeriodOverlaps",
+    "PeriodPredecessorWrong",
+    "ProjectUnknown",
+    "ProjectNotUsable",
+    "ProjectHeld",
+    "ProjectElsewhere",
+    "MethodologyNotUsable",
+    "MethodologyHeld",
+    *BY_REGISTRAR,
+)
+def verify(world: World, flaw: str | None) -> Call | None:
+    project = a_project(world, flaw)
+    if project is None:
+        return None
+    member = ids.home_of(project)
+    start, end, predecessor = (100, 200, 0)
+    if world.model.projects[project].status:
+        start, end, predecessor = a_period(world, project, flaw)
+    if world.model.members[member].kind == Kind.PROGRAMME and flaw is None and world.rng.random() < 0.7:
+        start, end, predecessor = 0, 0, 0
+    native = world.unique()
+    if flaw == "VerificationExists":
+        known = world.pick(
+            call for call in world.done if call.function == "verify" and ids.home_of(call.args[0]["project"]) == member
+        )
+        if known is None:
+            return None
+        native = known.args[0]["native"]
+    lock = ZERO
+    if world.rng.random() < 0.3:
+        lock = world.sample(world.model.locks, lambda _, row: row.project == project) or world.unique()
+    request = {
+        "request": world.unique(),
+        "native": native,
+        "project": project,
+        "periodStart": start,
+        "periodEnd": end,
+        "verifiedKg": 0 if flaw == "VerificationEmpty" else world.rng.randint(1, 6) * world.rng.choice((1000, 500_000)),
+        "document": world.unique(),
+        "predecessor": predecessor,
+        "externalLock": lock,
+    }
+    return world.call(LEDGER, "verify", request, sender=world.registrar(member, flaw))
+
+
+def a_project(world: World, flaw: str | None) -> bytes | None:
+    """A project to credit, or one that the flaw is about."""
+    model = world.model
+    if flaw == "ProjectUnknown":
+        return unknown_id(world, ids.PROJECT, world.home(None))
+    fits: Any = lambda _, row: row.status == REGISTERED and not row.mechanism and not row.holds  # noqa: E731
+    if flaw == "ProjectNotUsable":
+        fits = lambda _, row: row.status > REGISTERED  # noqa: E731
+    elif flaw == "ProjectHeld":
+        fits = lambda _, row: row.holds  # noqa: E731
+    elif flaw == "ProjectElsewhere":
+        fits = lambda _, row: row.mechanism  # noqa: E731
+    elif flaw == "MethodologyNotUsable":
+        fits = lambda _, row: model.methodologies[row.methodology].status > 2  # noqa: E731
+    elif flaw == "MethodologyHeld":
+        fits = lambda _, row: model.methodologies[row.methodology].holds  # noqa: E731
+    elif flaw == "MemberLeft":
+        fits = lambda key, _: model.members[ids.home_of(key)].left_at  # noqa: E731
+    found: bytes | None = world.sample(model.projects, fits)
+    return found
+
+
+@operation(
+    "CreditLedger.voidVerification",
+    "VerificationUnknown",
+    "VerificationVoided",
+    "VerificationInUse",
+    "PeriodPredecessorWrong",
+    *BY_REGISTRAR,
+)
+def void_verification(world: World, flaw: str | None) -> Call | None:
+    model = world.model
+    if flaw == "VerificationUnknown":
+        verification: bytes | None = unknown_id(world, ids.VERIFICATION, world.home(None))
+    elif flaw == "VerificationVoided":
+        verification = world.sample(model.verifications, lambda _, row: row.voided)
+    elif flaw == "VerificationInUse":
+        verification = world.sample(model.verifications, lambda _, row: row.drawn_kg and not row.voided)
+    elif flaw == "PeriodPredecessorWrong":
+        verification = world.sample(model.verifications, lambda _, row: not row.drawn_kg and not row.voided and row.start)
+    else:
+        verification = world.sample(model.verifications, lambda _, row: not row.drawn_kg and not row.voided)
+    if verification is None:
+        return None
+    row = model.verifications[verification]
+    predecessor = true_predecessor(tuple(first for first, _ in model.periods[row.project]), row.start) if row.start else 0
+    if flaw == "PeriodPredecessorWrong":
+        predecessor = world.rng.choice((row.start, predecessor + 1, max(predecessor - 1, 0)))
+    sender = world.registrar(ids.home_of(verification), flaw)
+    return world.call(LEDGER, "voidVerification", verification, predecessor, world.unique(), sender=sender)
+
+
+# -------------------------------------------------------------------- issuing
+
+
+def a_range(world: World, series: bytes, count: int, flaw: str | None) -> tuple[int, int, int]:
+    """First, last and predecessor of a new issuance of the series."""
+    model, rng = world.model, world.rng
+    firsts = model.series[series].firsts
+    if flaw == "RangeOverlaps" and firsts:
+        other = rng.choice(firsts)
+        end = model.issuances[series, other].last
+        first = rng.choice((other, min(other + 1, end), end, max(other - count + 1, 1)))
+        return first, first + count - 1, true_predecessor(firsts, first)
+    end = model.issuances[series, firsts[-1]].last if firsts else rng.choice((0, 0, 10_000, 2**40))
+    gap = rng.choice((1, 1, 1, 20, 5_000))
+    first = end + gap
+    if firsts and rng.random() < 0.4:  # out of serial order, in some gap
+        before = rng.choice((0, *firsts))
+        first = (model.issuances[series, before].last if before else 0) + rng.randint(1, 3)
+    last = first + count - 1
+    if flaw == "RangeInvalid":
+        first, last = rng.choice(
+            ((first, first - 1), (0, last), (2**63 - 1, 2**63), (first, first + 2**48), (2**64 - 1, 2**64 - 1))
+        )
+    predecessor = true_predecessor(firsts, first)
+    if flaw == "PredecessorWrong":
+        predecessor = rng.choice([0, first, first + 1, max(first - 1, 0), *firsts])
+    return first, last, predecessor
+
+
+@operation(
+    "CreditLedger.issue",
+    "SeriesUnknown",
+    "RangeInvalid",
+    "RangeOverlaps",
+    "PredecessorWrong",
+    "VerificationUnknown",
+    "VerificationVoided",
+    "VerificationExceeded",
+    "ProjectOfAnother",
+    "OriginSpent",
+    "ExternalLockPending",
+    "IssuanceUnknown",
+    "IssuanceNotCorrected",
+    "ProjectNotUsable",
+    "ProjectHeld",
+    "ProjectElsewhere",
+    "MethodologyNotUsable",
+    "MethodologyHeld",
+    *BY_REGISTRAR,
+)
+def issue(world: World, flaw: str | None) -> Call | None:
+    model, rng = world.model, world.rng
+
+    def drawable(_: bytes, row: Any) -> bool:
+        lock = model.locks[row.lock]
+        locked = row.lock != ZERO and not (lock.status == CANCELLED_LOCK and lock.project == row.project)
+        if flaw == "ExternalLockPending":
+            return locked and not row.voided
+        if flaw == "VerificationVoided":
+            return bool(row.voided)
+        if flaw in ("ProjectNotUsable", "ProjectHeld", "ProjectElsewhere", "MethodologyNotUsable", "MethodologyHeld"):
+            bad = model.projects[row.project]
+            methodology = model.methodologies[bad.methodology]
+            odd = bad.status > REGISTERED or bad.holds or bad.mechanism or methodology.holds or methodology.status > 2
+            return bool(odd) and row.drawn_kg < row.verified_kg
+        if flaw == "MemberLeft":
+            return bool(model.members[ids.home_of(row.project)].left_at)
+        return not row.voided and not locked and row.drawn_kg < row.verified_kg
+
+    verification = world.sample(model.verifications, drawable)
+    if verification is None:
+        return None
+    row = model.verifications[verification]
+    member = ids.home_of(row.project)
+    series_member = member
+    if flaw == "ProjectOfAnother":
+        series_member = world.home(None)
+    series = world.sample(model.series, lambda key, _: ids.home_of(key) == series_member)
+    if flaw == "SeriesUnknown":
+        series = unknown_id(world, ids.SERIES, member)
+    if series is None:
+        return None
+    kg_per_serial = model.series[series].kg_per_serial or 1
+    room = (row.verified_kg - row.drawn_kg) // kg_per_serial
+    if flaw == "VerificationExceeded":
+        count = room + rng.randint(1, 5)
+    elif room < 1:
+        return None
+    else:
+        count = rng.choice((room, rng.randint(1, room), rng.randint(1, min(room, 50))))
+    first, last, predecessor = a_range(world, series, count, flaw)
+    origin = world.unique()
+    if flaw == "OriginSpent":
+        spent = world.sample(model.origins, lambda key, _: key[0] == member)
+        if spent is None:
+            return None
+        origin = spent[1]
+    reissue_of = 0
+    if flaw == "IssuanceUnknown":
+        reissue_of = rng.choice((first, last + 7))
+    elif flaw == "IssuanceNotCorrected":
+        wrong = world.sample(model.issuances, lambda key, _: key[0] == series)
+        reissue_of = wrong[1] if wrong else 0
+    elif rng.random() < 0.2:
+        wrong = world.sample(model.issuances, lambda key, issuance: key[0] == series and issuance.corrected)
+        reissue_of = wrong[1] if wrong else 0
+    request = {
+        "request": world.unique(),
+        "series": series,
+        "first": first,
+        "last": last,
+        "predecessor": predecessor,
+        "verification": unknown_id(world, ids.VERIFICATION, member) if flaw == "VerificationUnknown" else verification,
+        "vintage": rng.randint(2015, 2026),
+        "origin": origin,
+        "document": world.unique(),
+        "reissueOf": reissue_of,
+    }
+    return world.call(LEDGER, "issue", request, sender=world.registrar(series_member, flaw))
+
+
+# -------------------------------------------------------------------- parts of blocks
+
+
+BLOCK_FLAWS = ("BlockUnknown", "BlockNotAvailable", "BlockHeld", "RangeOutsideBlock")
+
+
+def a_block(world: World, flaw: str | None, fits: Any = None) -> tuple[bytes, int, BlockRow] | None:
+    """A block to do something with, or one that the flaw is about."""
+
+    def wanted(key: Any, row: BlockRow) -> bool:
+        if fits is not None and not fits(key, row):
+            return False
+        if flaw == "BlockNotAvailable":
+            return row.status != AVAILABLE
+        if flaw == "BlockHeld":
+            return row.status == AVAILABLE and bool(row.holds)
+        if flaw == "MemberLeft":
+            return row.status == AVAILABLE and bool(world.model.members[row.holder].left_at)
+        return row.status == AVAILABLE and not row.holds and not world.model.members[row.holder].left_at
+
+    key = world.sample(world.model.blocks, wanted)
+    return None if key is None else (*key, world.model.blocks[key])
+
+
+def a_part(world: World, flaw: str | None, block: tuple[bytes, int, BlockRow]) -> dict[str, Any]:
+    """The whole block, or a piece of it."""
+    rng = world.rng
+    series, start, row = block
+    first, last = start, row.last
+    if rng.random() < 0.5:
+        first = rng.randint(start, row.last)
+        last = rng.randint(first, row.last)
+    if flaw == "RangeOutsideBlock":
+        first, last = rng.choice(((start, row.last + 1), (start - 1, row.last), (row.last + 1, row.last + 2), (last, first - 1)))
+        if first < 0 or last < 0:
+            first, last = start, row.last + 1
+    if flaw == "BlockUnknown":
+        start = rng.choice((start + 1, row.last + 10_000_000)) if row.last > start else row.last + 10_000_000
+    return {"request": world.unique(), "series": series, "blockFirst": start, "first": first, "last": last}
+
+
+@operation("CreditLedger.correct", "BlockNotAtHome", *BLOCK_FLAWS, *BY_REGISTRAR)
+def correct(world: World, flaw: str | None) -> Call | None:
+    def at_home(key: Any, row: BlockRow) -> bool:
+        return (row.holder == ids.home_of(key[0])) != (flaw == "BlockNotAtHome")
+
+    block = a_block(world, flaw, at_home)
+    if block is None:
+        return None
+    request = {**a_part(world, flaw, block), "document": world.unique()}
+    return world.call(LEDGER, "correct", request, sender=world.registrar(ids.home_of(block[0]), flaw))
+
+
+@operation(
+    "CreditLedger.propose",
+    "TransferExists",
+    "TransferToItself",
+    "KindMovesNothing",
+    "DeadlineInvalid",
+    "MemberUnknown",
+    "ProjectNotUsable",
+    "ProjectHeld",
+    "MethodologyHeld",
+    "RecognitionSuspended",
+    "RecognitionRevoked",
+    *BLOCK_FLAWS,
+    *BY_REGISTRAR,
+)
+def propose(world: World, flaw: str | None) -> Call | None:
+    model, rng = world.model, world.rng
+    programme = flaw == "KindMovesNothing" and rng.random() < 0.5
+
+    def fits(key: Any, row: BlockRow) -> bool:
+        if (model.members[row.holder].kind == Kind.PROGRAMME) != programme:
+            return False
+        if flaw in ("RecognitionSuspended", "RecognitionRevoked"):
+            return bool(row.entry) and standing_is_odd(world, row.entry)
+        return project_is_odd(world, key[0], row.issuance) == (flaw in USE_FLAWS)
+
+    block = a_block(world, None if flaw in USE_FLAWS else flaw, fits)
+    if block is None:
+        return None
+    series, _, row = block
+    request = a_part(world, flaw, block)
+    others = [member for member in world.members(Kind.FULL, Kind.ASSOCIATE) if member != row.holder]
+    if not others:
+        return None
+    home = ids.home_of(series)
+    to = rng.choice(others)
+    if flaw is None and rng.random() < 0.85:
+        welcoming = [member for member in others if can_enter(world, member, series, row, request)]
+        to = rng.choice(welcoming) if welcoming else to
+    if row.holder != home and home in others and flaw is None and rng.random() < 0.35:
+        to = home
+    if flaw == "TransferToItself":
+        to = row.holder
+    elif flaw == "MemberUnknown":
+        to = 999_998
+    elif flaw == "MemberLeft" and (gone := world.members(left=True)):
+        to = rng.choice(gone)
+        block = a_block(world, None, fits) or block
+        request = a_part(world, None, block)
+    elif flaw == "KindMovesNothing" and not programme:
+        programmes = world.members(Kind.PROGRAMME)
+        if not programmes:
+            return None
+        to = rng.choice(programmes)
+    rules = model.transfer_rules["now"]
+    opens = 0 if model.acquainted[row.holder, to] else rules.wait
+    earliest = max(rules.min_lifetime, opens + 1)
+    deadline = rng.randint(earliest, max(earliest, min(rules.max_lifetime, earliest + 3 * DAY)))
+    if flaw == "DeadlineInvalid":
+        deadline = rng.choice((0, earliest - 1, rules.max_lifetime + 1))
+    if flaw == "TransferExists":
+        known = world.pick(call for call in world.done[-500:] if call.function == "propose")
+        if known is None:
+            return None
+        request["request"] = known.args[0]["request"]
+    holder = block[2].holder
+    return world.call(
+        LEDGER, "propose", {**request, "to": to, "deadline": world.now + deadline}, sender=world.registrar(holder, flaw)
+    )
+
+
+USE_FLAWS = ("ProjectNotUsable", "ProjectHeld", "MethodologyHeld")
+
+
+def can_enter(world: World, member: int, series: bytes, row: BlockRow, part: dict[str, Any]) -> bool:
+    """Whether the credits could be accepted there now."""
+    from tests.contracts.model_state import Why
+
+    why = Why()
+    kg = (part["last"] - part["first"] + 1) * world.model.series[series].kg_per_serial
+    if member == ids.home_of(series):
+        return True
+    issuance = ids.subject(ids.ISSUANCE, series, row.issuance)
+    world.model.why_not_enter(why, member, world.model.project_of(series, row.issuance), issuance, kg)
+    return not why.reasons
+
+
+def project_is_odd(world: World, series: bytes, issuance: int) -> bool:
+    row = world.model.projects[world.model.project_of(series, issuance)]
+    return bool(row.holds or row.status == 3 or world.model.methodologies[row.methodology].holds)
+
+
+def standing_is_odd(world: World, entry: int) -> bool:
+    row = world.model.entries[entry]
+    subjects = (row.methodology, row.project, row.issuance)
+    standings = [world.model.standings[subject, row.member] for subject in subjects if subject]
+    return any(standing.suspended or standing.revoked for standing in standings)
+
+
+@operation("CreditLedger.cosign", "CosignNotNeeded", "CosignBySame", "TransferUnknown", "TransferNotProposed", *BY_REGISTRAR)
+def cosign(world: World, flaw: str | None) -> Call | None:
+    transfer = a_transfer(world, flaw, lambda row: row.cosign_pending != (flaw == "CosignNotNeeded"))
+    if transfer is None:
+        return None
+    row = world.model.transfers[transfer]
+    holder = world.model.blocks[row.series, row.first].holder
+    sender: Key = world.registrar(holder, flaw)
+    if flaw == "CosignBySame":
+        sender = world.keys.get(row.proposer, sender)
+    return world.call(LEDGER, "cosign", transfer, world.unique(), sender=sender)
+
+
+def a_transfer(world: World, flaw: str | None, fits: Any = None) -> bytes | None:
+    if flaw == "TransferUnknown":
+        return world.unique()
+    if flaw == "TransferNotProposed":
+        found: bytes | None = world.sample(world.model.transfers, lambda _, row: row.status >= ACCEPTED)
+        return found
+    found = world.sample(world.model.transfers, lambda _, row: row.status == PROPOSED and (fits is None or fits(row)))
+    return found
+
+
+@operation(
+    "CreditLedger.accept",
+    "TransferUnknown",
+    "TransferNotProposed",
+    "TransferTooEarly",
+    "TransferOver",
+    "CosignPending",
+    "BlockHeld",
+    "NotRecognised",
+    "RecognitionSuspended",
+    "RecognitionRevoked",
+    "TermsLapsed",
+    "CapExceeded",
+    "NothingKept",
+    *USE_FLAWS,
+    *BY_REGISTRAR,
+)
+def accept(world: World, flaw: str | None) -> Call | None:
+    def fits(row: Any) -> bool:
+        if flaw == "TransferTooEarly":
+            return bool(world.now < row.accept_from)
+        if flaw == "TransferOver":
+            return bool(world.now >= row.deadline)
+        if flaw == "CosignPending":
+            return bool(row.cosign_pending)
+        if flaw == "MemberLeft":
+            return bool(world.model.members[row.to].left_at)
+        return bool(row.accept_from <= world.now < row.deadline and not row.cosign_pending)
+
+    transfer = a_transfer(world, flaw, fits)
+    if transfer is None:
+        return None
+    sender = world.registrar(world.model.transfers[transfer].to, flaw)
+    return world.call(LEDGER, "accept", transfer, world.unique(), sender=sender)
+
+
+@operation("CreditLedger.reject", "TransferUnknown", "TransferNotProposed", *BY_REGISTRAR)
+def reject(world: World, flaw: str | None) -> Call | None:
+    transfer = a_transfer(world, flaw)
+    if transfer is None:
+        return None
+    sender = world.registrar(world.model.transfers[transfer].to, flaw)
+    return world.call(LEDGER, "reject", transfer, world.rng.randrange(256), world.unique(), sender=sender)
+
+
+@operation("CreditLedger.withdraw", "TransferUnknown", "TransferNotProposed", *BY_REGISTRAR)
+def withdraw(world: World, flaw: str | None) -> Call | None:
+    transfer = a_transfer(world, flaw)
+    if transfer is None:
+        return None
+    row = world.model.transfers[transfer]
+    holder = world.model.blocks[row.series, row.first].holder
+    return world.call(LEDGER, "withdraw", transfer, world.unique(), sender=world.registrar(holder, flaw))
+
+
+@operation("CreditLedger.expire", "TransferUnknown", "TransferNotProposed", "TransferNotOver")
+def expire(world: World, flaw: str | None) -> Call | None:
+    transfer = a_transfer(world, flaw, lambda row: (world.now >= row.deadline) != (flaw == "TransferNotOver"))
+    return transfer and world.call(LEDGER, "expire", transfer, sender=world.anyone())  # type: ignore[return-value]
+
+
+# -------------------------------------------------------------------- use and pledge
+
+
+@operation(
+    "CreditLedger.retire",
+    "PurposeInvalid",
+    "ComplianceYearInvalid",
+    "BeneficiaryMissing",
+    "UseNotPermitted",
+    "RecognitionSuspended",
+    "RecognitionRevoked",
+    *USE_FLAWS,
+    *BLOCK_FLAWS,
+    *BY_REGISTRAR,
+)
+def retire(world: World, flaw: str | None) -> Call | None:
+    model, rng = world.model, world.rng
+
+    def fits(key: Any, row: BlockRow) -> bool:
+        if flaw in ("RecognitionSuspended", "RecognitionRevoked"):
+            return bool(row.entry) and standing_is_odd(world, row.entry)
+        if flaw == "UseNotPermitted":
+            return bool(row.entry)
+        if flaw == "BeneficiaryMissing" and model.members[row.holder].kind == Kind.PROGRAMME:
+            return False
+        return project_is_odd(world, key[0], row.issuance) == (flaw in USE_FLAWS)
+
+    block = a_block(world, None if flaw in USE_FLAWS else flaw, fits)
+    if block is None:
+        return None
+    row = block[2]
+    purposes = list(range(1, 9))
+    if row.entry:
+        permitted = [purpose for purpose in purposes if model.entries[row.entry].uses >> purpose & 1]
+        purposes = [p for p in purposes if p not in permitted] if flaw == "UseNotPermitted" else permitted
+        if not purposes:
+            return None
+    purpose = rng.choice(purposes)
+    if flaw == "PurposeInvalid":
+        purpose = rng.choice((0, 9, 10, 11))
+    year = rng.randint(2021, 2027) if (purpose == 1) != (flaw == "ComplianceYearInvalid") else 0
+    stated = flaw != "BeneficiaryMissing" and not (model.members[row.holder].kind == Kind.PROGRAMME and rng.random() < 0.7)
+    request = {
+        **a_part(world, flaw, block),
+        "purpose": purpose,
+        "beneficiary": world.unique() if stated else ZERO,
+        "complianceYear": year,
+    }
+    return world.call(LEDGER, "retire", request, sender=world.registrar(row.holder, flaw))
+
+
+PLEDGE_FLAWS = tuple(flaw for flaw in BY_ORDER if flaw != "MemberUnknown")
+
+
+@operation(
+    "CreditLedger.pledge", "BlockNotHeldBy", "PledgeUntilInvalid", *USE_FLAWS, *BLOCK_FLAWS, *PLEDGE_FLAWS, "Paused"
+)
+def pledge(world: World, flaw: str | None) -> Call | None:
+    if flaw == "OrderRepeated":
+        return world.repeat("CreditLedger.pledge")
+
+    def fits(key: Any, row: BlockRow) -> bool:
+        return project_is_odd(world, key[0], row.issuance) == (flaw in USE_FLAWS)
+
+    block = a_block(world, None if flaw in USE_FLAWS else flaw, fits)
+    if block is None:
+        return None
+    member = block[2].holder
+    if flaw == "BlockNotHeldBy":
+        others = [other for other in world.members(Kind.FULL, Kind.ASSOCIATE) if other != member]
+        if not others:
+            return None
+        member = world.rng.choice(others)
+    order = a_part(world, flaw, block)
+    order = {
+        "member": member,
+        **{name: order[name] for name in ("series", "blockFirst", "first", "last")},
+        "until": world.now - 1 if flaw == "PledgeUntilInvalid" else world.soon(3_600, 10 * DAY),
+        "request": order["request"],
+        "deadline": world.soon(60, 2 * DAY),
+    }
+    key = world.signer(member, Role.FINANCIAL_INSTITUTION, flaw)
+    wrong_sender = "NotOfficer" if flaw == "NotOfficer" and world.rng.random() < 0.4 else None
+    sender = world.registrar(member, wrong_sender)
+    return world.ordered(LEDGER, "pledge", "PledgeOrder", order, key, flaw, sender)
+
+
+@operation("CreditLedger.release", "NotPledged", "NotPledgee", *(flaw for flaw in PLEDGE_FLAWS))
+def release(world: World, flaw: str | None) -> Call | None:
+    model = world.model
+
+    def fits(_: Any, row: BlockRow) -> bool:
+        return (row.status == PLEDGED) != (flaw == "NotPledged")
+
+    key = world.sample(model.blocks, fits, 120)
+    if flaw == "OrderRepeated":
+        return world.repeat("CreditLedger.release")
+    if key is None:
+        return None
+    institution = world.keys.get(model.pledges[key][0], world.stranger)
+    if flaw == "NotPledgee":
+        others = [
+            world.keys[account]
+            for account in sorted(model.officers_of[model.blocks[key].holder])
+            if model.serves(model.blocks[key].holder, Role.FINANCIAL_INSTITUTION, account)
+            and world.keys[account] is not institution
+        ]
+        if not others:
+            return None
+        institution = world.rng.choice(others)
+    if flaw == "NotOfficer":
+        institution = world.wrong_officer(model.blocks[key].holder, Role.FINANCIAL_INSTITUTION)
+    order = {"series": key[0], "first": key[1], "request": world.unique(), "deadline": world.soon(60, 2 * DAY)}
+    return world.ordered(LEDGER, "release", "ReleaseOrder", order, institution, flaw)
+
+
+@operation("CreditLedger.lapse", "NotPledged", "PledgeNotOver")
+def lapse(world: World, flaw: str | None) -> Call | None:
+    def fits(key: Any, row: BlockRow) -> bool:
+        if flaw == "NotPledged":
+            return row.status != PLEDGED
+        over = bool(world.now >= world.model.pledges[key][1])
+        return row.status == PLEDGED and over != (flaw == "PledgeNotOver")
+
+    key = world.sample(world.model.blocks, fits, 120)
+    return None if key is None else world.call(LEDGER, "lapse", *key, sender=world.anyone())
+
+
+# -------------------------------------------------------------------- by ballot
+
+
+@operation(
+    "CreditLedger.cancelByBallot", "BlockUnknown", "BlockNotAvailable", "BlockHeld", "RangeOutsideBlock", ballot=4
+)
+def cancel_by_ballot(world: World, flaw: str | None) -> Call | None:
+    def fits(_: Any, row: BlockRow) -> bool:
+        if flaw == "BlockNotAvailable":
+            return row.status in (RETIRED, IN_TRANSIT, PLEDGED)
+        if flaw == "BlockHeld":
+            return bool(row.holds) and row.status == AVAILABLE
+        return row.status in (AVAILABLE, PLEDGED)
+
+    key = world.sample(world.model.blocks, fits, 80)
+    if key is None:
+        return None
+    row = world.model.blocks[key]
+    part = a_part(world, flaw, (*key, row))
+    first, last = part["first"], part["last"]
+    if flaw is None and (row.status == PLEDGED or row.holds):
+        first, last = key[1], row.last
+    if flaw == "BlockHeld":
+        if row.last == key[1]:
+            return None
+        first, last = key[1], row.last - 1
+    return world.action(LEDGER, "cancelByBallot", key[0], part["blockFirst"], first, last, world.unique())
+
+
+@operation("CreditLedger.setTransferRules", "TransferRulesInvalid", ballot=2)
+def set_transfer_rules(world: World, flaw: str | None) -> Call | None:
+    rng = world.rng
+    rules = {
+        "newCounterpartyWait": rng.choice((0, 3_600, 6 * 3_600)),
+        "minLifetime": rng.choice((60, 3_600)),
+        "maxLifetime": rng.choice((3 * DAY, 10 * DAY)),
+        "cosignAboveKg": rng.choice((10_000, 200_000, 1_000_000)),
+    }
+    if flaw == "TransferRulesInvalid":
+        rules |= rng.choice(({"minLifetime": 0}, {"maxLifetime": 59}, {"newCounterpartyWait": 30 * DAY}))
+    return world.action(LEDGER, "setTransferRules", rules)
+
+
+__all__ = ["NO_ID", "unknown_id"]

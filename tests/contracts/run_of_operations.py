@@ -1,0 +1,427 @@
+"""A run of random operations on one world, each done by the contracts and by the model, and compared."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.contracts import (  # noqa: F401  (importing registers the generators)
+    operations_consortium,
+    operations_filings,
+    operations_ledger,
+)
+from tests.contracts.chain import Receipt, Reverted
+from tests.contracts.deployment import DAY, BallotKind, Deployment, Kind, deploy_all
+from tests.contracts.model import Call, Refused
+from tests.contracts.model_consortium import DELAYED, EXECUTABLE, VOTING
+from tests.contracts.model_ledger import PROPOSED
+from tests.contracts.model_views import Diverged, Views
+from tests.contracts.operations import AIMS, BY_BALLOT, SUCCESS, Generator, World, ballot_call, batch_of
+from tests.contracts.operations_consortium import execution, open_ballots, vote
+
+RULES = {
+    kind: {
+        "quorumPpm": 500_000,
+        "approvalPpm": 500_001,
+        "minVoting": 3_600,
+        "maxVoting": 30 * DAY,
+        "delay": {BallotKind.OFFICERS: 7_200, BallotKind.RULES: 7_200, BallotKind.UPGRADE: DAY}.get(kind, 0),
+        "executeWithin": 14 * DAY,
+    }
+    for kind in BallotKind
+}
+PAUSE_RULE = {"maxDuration": 6 * 3_600, "cooldown": 6 * 3_600}
+TRANSFER_RULES = {"newCounterpartyWait": 6 * 3_600, "minLifetime": 3_600, "maxLifetime": 10 * DAY, "cosignAboveKg": 200_000}
+
+ONLY_REFUSED = {"Consortium.initialize", "CreditLedger.initialize", "Consortium.spendOrder", "Recognition.enter"} | {
+    f"{register}.mark" for register in ("Methodologies", "Projects", "CreditLedger")
+}
+"""Operations that are only ever refused to an outsider: the registers call them within others."""
+
+UNPAUSED = {"Consortium.vote", "Consortium.setOfficer", "Holds.place", "Holds.lift", "Holds.finish", "CreditLedger.expire"}
+"""Operations that go on while everything is paused."""
+
+
+@dataclass
+class Tally:
+    """How often each operation was asked for and done, and each error met, over all worlds."""
+
+    operations: int = 0
+    succeeded: int = 0
+    asked: Counter[str] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    """Errors that a generator aimed at without finding a way."""
+
+
+class Run:
+    """Random operations on one world until told to stop. Raises Diverged with the last operations when anything differs."""
+
+    def __init__(self, hub: Deployment, seed: int, tally: Tally, every: int = 500) -> None:
+        self.rng = random.Random(seed)
+        self.world = World(hub, self.rng)
+        self.hub = hub
+        self.tally = tally
+        self.views = Views(hub, self.world.model)
+        self.every = every
+        self._last: deque[str] = deque(maxlen=25)
+        self._here = 0
+        self.world.model.journal.take()
+
+    # ------------------------------------------------------------ one operation
+
+    def do(self, call: Call) -> bool:
+        """Does one operation on both sides. Answers whether it succeeded."""
+        world, tally = self.world, self.tally
+        refused: Refused | None = None
+        try:
+            world.model.perform(call)
+        except Refused as why:
+            refused = why
+        touched = world.model.journal.take()
+        outcome, failed = self._on_chain(call)
+        self._note(call, refused, failed)
+        self._compare_outcomes(call, refused, failed)
+        tally.operations += 1
+        self._here += 1
+        tally.asked[call.operation] += 1
+        if failed:
+            tally.errors.update([failed.error, *(error for error, _ in failed.path)])
+        else:
+            assert outcome is not None
+            tally.succeeded += 1
+            self._count_done(call)
+            self._remember(call)
+            self._hold_events(call, outcome)
+            try:
+                self.views.compare(touched)
+            except Diverged as different:
+                raise self._diverged(str(different)) from None
+        if self._here % self.every == 0:
+            self.compare_everything()
+        return failed is None
+
+    def _on_chain(self, call: Call) -> tuple[Receipt | None, Reverted | None]:
+        register = self.hub.registers[call.register]
+        function = register.functions[call.function]
+        try:
+            return self.hub.chain.transact(call.sender, register.address, function.encode(call.args), function), None
+        except Reverted as failed:
+            return None, failed
+
+    def _compare_outcomes(self, call: Call, refused: Refused | None, failed: Reverted | None) -> None:
+        if refused is None and failed is None:
+            return
+        if refused is None:
+            raise self._diverged(f"the laws allow it, the contract refuses: {failed}")
+        if failed is None:
+            raise self._diverged(f"the laws forbid it ({refused}), the contract does it")
+        if failed.path != refused.path:
+            raise self._diverged(f"refused at {failed.path}, expected at {refused.path}")
+        values = list(failed.values.values())
+        if not any(reason.fits(failed.error, values) for reason in refused.reasons):
+            raise self._diverged(f"the contract says {failed}, the laws say {refused.reasons}")
+
+    def _count_done(self, call: Call) -> None:
+        self.tally.done[call.operation] += 1
+        if call.function in ("batch", "execute"):
+            for item in call.items:
+                self.tally.asked[item.operation] += 1
+                self._count_done(item)
+
+    def _remember(self, call: Call) -> None:
+        self.world.done.append(call)
+        if len(self.world.done) > 3_000:
+            del self.world.done[:1_000]
+        if call.function == "openBallot" and call.items[0].note:
+            self.world.flawed[call.hashes[1]] = call.items[0].note
+
+    def _hold_events(self, call: Call, receipt: Receipt) -> None:
+        """Every log can be decoded, and a register's write says its request id."""
+        events = receipt.events
+        request = request_of(self.hub, call)
+        if request is not None and not any(event.values.get("request") == request for event in events):
+            raise self._diverged(f"no event carries request {request.hex()}: {events}")
+
+    def _note(self, call: Call, refused: Refused | None, failed: Reverted | None) -> None:
+        came = f"refused: {failed}" if failed else "done"
+        meant = f" (expected {refused})" if bool(refused) != bool(failed) else ""
+        self._last.append(f"  {self.tally.operations} at {self.world.now} {call.operation}{_brief(call.args)}: {came}{meant}")
+
+    def _diverged(self, what: str) -> Diverged:
+        return Diverged("\n".join(["the last operations:", *self._last, what]))
+
+    def compare_everything(self) -> int:
+        """Every record of the model beside the views, and the laws from the views alone."""
+        try:
+            compared = self.views.compare_everything()
+            self.views.hold_the_laws()
+        except Diverged as different:
+            raise self._diverged(str(different)) from None
+        return compared
+
+    # ------------------------------------------------------------ which operation
+
+    def step(self) -> None:
+        """Lets some time pass and does one operation."""
+        self._let_time_pass()
+        wants_error = self.tally.succeeded > 0.53 * self.tally.operations
+        call = self._an_error() if wants_error else self._a_success()
+        if call is not None:
+            self.do(call)
+
+    def _let_time_pass(self) -> None:
+        rng = self.rng
+        longest = rng.choices((0, 300, 3_600, 6 * 3_600), (50, 40, 9, 1))[0]
+        time = self.world.now + rng.randint(0, longest)
+        if rng.random() < (0.25 if self.world.model.paused() else 0.02):
+            time = max(time, self._something_due())
+        self.world.model.now = time
+        if time > self.hub.chain.now:
+            self.hub.chain.warp(time)
+
+    def _something_due(self) -> int:
+        """The time of something that waits: the end of a pause, a ballot's delay, a transfer's or a hold's end."""
+        model = self.world.model
+        if model.paused():
+            return model.pause_ends["all"]
+        due = [
+            model.ballots[ballot].closes_at + model.ballots[ballot].rule.delay
+            for ballot in list(model.ballots.rows)[-60:]
+            if model.outcome(ballot) in (VOTING, DELAYED)
+        ]
+        transfers = [row for row in list(model.transfers.rows.values())[-200:] if row.status == PROPOSED]
+        due += [self.rng.choice((row.accept_from, row.deadline)) for row in transfers]
+        due += [row.until for row in list(model.holds.rows.values())[-40:] if not row.ended]
+        due += [until for _, until in list(model.pledges.rows.values())[-60:]]
+        soon = [time for time in due if self.world.now < time < self.world.now + 12 * DAY]
+        return self.rng.choice(soon) if soon else self.world.now + DAY
+
+    def _a_success(self) -> Call | None:
+        world, rng = self.world, self.rng
+        if rng.random() < 0.4:
+            call = self._on_with_ballots()
+            if call is not None:
+                return call
+        if rng.random() < 0.05:
+            call = self._a_batch(None)
+            if call is not None:
+                return call
+        names = [name for name in SUCCESS if name not in BY_BALLOT and name not in ONLY_REFUSED]
+        if world.model.paused():
+            names = sorted(UNPAUSED)
+        weights = [1 + 300 / (20 + self.tally.done[name]) for name in names]
+        for _ in range(12):
+            name = rng.choices(names, weights)[0]
+            call = rng.choice(SUCCESS[name])(world, None)
+            if call is not None and world.foresee(call) is None:
+                return call
+        return self._on_with_ballots()
+
+    def _on_with_ballots(self) -> Call | None:
+        """Executes, votes on, or opens a ballot, whatever is due."""
+        world = self.world
+        for ballot in open_ballots(world, EXECUTABLE):
+            if ballot in world.flawed:
+                continue
+            call = execution(world, ballot)
+            if world.foresee(call) is None:
+                return call
+        if len(open_ballots(world, VOTING)) >= 2 or self.rng.random() < 0.5:
+            for _ in range(4):
+                call = vote(world, None)  # type: ignore[assignment]
+                if call is not None and world.foresee(call) is None:
+                    return call
+        self._plan(None)
+        for generator in SUCCESS["Consortium.openBallot"]:
+            opened = generator(world, None)
+            if opened is not None and world.foresee(opened) is None:
+                return opened
+        return None
+
+    def _plan(self, flaw: str | None) -> None:
+        """Wants a ballot: for the operation done least so far, or for an error that only ballots meet."""
+        world = self.world
+        if flaw is None:
+            if world.plans:
+                return
+            names = sorted(BY_BALLOT, key=lambda name: self.tally.done[name] + self.rng.randint(0, 20))[:12]
+            for name in self.rng.sample(names, len(names)):
+                action = self.rng.choice(SUCCESS[name])(world, None)
+                if action is not None:
+                    world.plans.append((BY_BALLOT[name], action))
+                    return
+            return
+        aims = [(name, generator) for name, generator in AIMS[flaw] if name in BY_BALLOT]
+        waiting = [call.note for _, call in world.plans]
+        running = [note for ballot, note in world.flawed.items() if world.model.outcome(ballot) in (VOTING, EXECUTABLE)]
+        if not aims or flaw in waiting or running.count(flaw) > 1:
+            return
+        name, generator = self.rng.choice(aims)
+        action = generator(world, flaw)
+        if action is not None:
+            action.note = flaw
+            world.plans.append((BY_BALLOT[name], action))
+
+    def _an_error(self) -> Call | None:
+        """A call that is refused, by an error that was met seldom so far."""
+        rng, world = self.rng, self.world
+        flaws = sorted(AIMS, key=lambda flaw: self.tally.errors[flaw] + rng.random() * 8)
+        flaws = [flaw for flaw in flaws if flaw not in ("Paused",) or world.model.paused()]
+        if rng.random() < 0.5:
+            rng.shuffle(flaws)
+        for flaw in flaws[:10]:
+            if flaw == "InvalidInitialization" and self.tally.errors[flaw] > 150:
+                continue
+            call = self._aim(flaw)
+            if call is not None:
+                return call
+            self.tally.missed[flaw] += 1
+        return self._a_batch("NotOfficer")
+
+    def _aim(self, flaw: str) -> Call | None:
+        world, rng = self.world, self.rng
+        for ballot, note in list(world.flawed.items())[-40:]:
+            if note == flaw and world.model.outcome(ballot) == EXECUTABLE:
+                call = execution(world, ballot)
+                if self._meets(call, flaw):
+                    return call
+        aims = AIMS[flaw]
+        if any(name in BY_BALLOT for name, _ in aims):
+            self._plan(flaw)
+        direct = [(name, generator) for name, generator in aims if name not in BY_BALLOT]
+        for _ in range(4 if direct else 0):
+            _, generator = self._least_asked(direct)
+            proposed = generator(world, flaw)
+            if proposed is not None and self._meets(proposed, flaw):
+                return proposed
+        if rng.random() < 0.02:
+            return self._a_batch(flaw)
+        return None
+
+    def _least_asked(self, aims: Sequence[tuple[str, Generator]]) -> tuple[str, Generator]:
+        pair = self.rng.choices(aims, k=2)
+        return min(pair, key=lambda aim: self.tally.asked[aim[0]])
+
+    def _meets(self, call: Call, flaw: str) -> bool:
+        refused = self.world.foresee(call)
+        return refused is not None and any(reason.error == flaw for reason in refused.reasons)
+
+    def _a_batch(self, flaw: str | None) -> Call | None:
+        """Some calls to one register by one sender; with a flaw, the last of them is refused."""
+        world, rng = self.world, self.rng
+        registers = ["CreditLedger", "Projects", "Methodologies", "Holds", "Consortium", "Recognition"]
+        register = min(rng.choices(registers, k=3), key=lambda name: self.tally.done[f"{name}.batch"])
+        names = [name for name in SUCCESS if name.startswith(register + ".") and name not in BY_BALLOT]
+        names = [name for name in names if name not in ONLY_REFUSED]
+        items: list[Call] = []
+        mark = len(world.model.journal.entries)
+        for _ in range(25):
+            item = rng.choice(SUCCESS[rng.choice(names)])(world, None)
+            if item is None or (items and item.sender != items[0].sender):
+                continue
+            try:
+                world.model.perform(item)
+            except Refused:
+                continue
+            items.append(item)
+            if len(items) >= 5:
+                break
+        if flaw is not None and items:
+            wrong = self._flawed_item(names, items[0])
+            if wrong is not None:
+                items.insert(rng.randrange(len(items) + 1), wrong)
+        world.model.journal.roll_back(mark)
+        if not items:
+            return None
+        call = batch_of(world, register, items)
+        refused = world.foresee(call)
+        return call if (refused is not None) == (flaw is not None) else None
+
+    def _flawed_item(self, names: list[str], like: Call) -> Call | None:
+        for _ in range(12):
+            flaw, aims = self.rng.choice(list(AIMS.items()))
+            fitting = [generator for name, generator in aims if name in names]
+            if not fitting:
+                continue
+            item = self.rng.choice(fitting)(self.world, flaw)
+            if item is not None:
+                item.sender = like.sender
+                return item
+        return None
+
+
+def request_of(hub: Deployment, call: Call) -> bytes | None:
+    """The request id among the arguments of a register's write; the Consortium's own orders have none in their events."""
+    if call.register == "Consortium" or call.function == "batch":
+        return None
+    names = hub.registers[call.register].functions[call.function].names
+    for name, value in zip(names, call.args, strict=True):
+        if name == "request" and isinstance(value, bytes):
+            return value
+        if isinstance(value, dict) and isinstance(value.get("request"), bytes):
+            return bytes(value["request"])
+    return None
+
+
+def _brief(args: Sequence[Any]) -> str:
+    text = repr(_readable(list(args)))
+    return text if len(text) < 900 else text[:900] + "..."
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex() if len(value) <= 32 else f"{len(value)} bytes"
+    if isinstance(value, dict):
+        return {name: _readable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(inner) for inner in value]
+    return value
+
+
+# ---------------------------------------------------------------- worlds
+
+
+def standard_world(seed: int) -> Deployment:
+    """Four full members, an associate, a programme; it begins shortly before some year ends."""
+    start = 1_767_225_600 + (seed % 5) * 365 * DAY - 40 * DAY
+    return deploy_all(start=start, rules=RULES, pause_rule=PAUSE_RULE, transfer_rules=TRANSFER_RULES)
+
+
+def lone_world(seed: int) -> Deployment:
+    """One full member, three associates, a programme."""
+    founders = {310000: Kind.FULL, 440000: Kind.ASSOCIATE, 460000: Kind.ASSOCIATE, 450000: Kind.ASSOCIATE}
+    founders[1_000_001] = Kind.PROGRAMME
+    return deploy_all(founders=founders, rules=RULES, pause_rule=PAUSE_RULE, transfer_rules=TRANSFER_RULES)
+
+
+def take_every_seat(run: Run) -> None:
+    """Admits associates by ballots of 32 until all 256 seats are given, and expels them again."""
+    world = run.world
+    while (given := world.model.seats_given["now"]) < 256:
+        newcomers = [600_000 + given + index for index in range(min(32, 256 - given))]
+        admissions = []
+        for member in newcomers:
+            officer = {"account": world.new_key().address, "roles": 1, "validUntil": world.now + 900 * DAY}
+            admissions.append(world.action("Consortium", "admit", member, int(Kind.ASSOCIATE), 0, [officer]))
+        pass_at_once(run, BallotKind.MEMBERSHIP, admissions)
+        expulsions = [world.action("Consortium", "expel", member) for member in newcomers]
+        pass_at_once(run, BallotKind.MEMBERSHIP, expulsions)
+
+
+def pass_at_once(run: Run, kind: BallotKind, actions: Sequence[Call]) -> None:
+    """A ballot that every full member votes for; it closes early and is executed."""
+    world = run.world
+    full = world.members(Kind.FULL)
+    opened = ballot_call(world, full[0], int(kind), actions, [], None)
+    assert run.do(opened), "the ballot does not open"
+    ballot = opened.hashes[1]
+    for member in full:
+        order = {"ballot": ballot, "member": member, "choice": 1, "revision": 1}
+        key = world.hub.members[member].voters[0]
+        run.do(world.ordered("Consortium", "vote", "VoteOrder", order, key))
+    assert run.do(execution(world, ballot)), "the ballot is not executed"
