@@ -35,7 +35,8 @@ test: setup artifacts-check ## Every test (under 20 minutes)
 	@$(PYTEST) --allowed-skips=.ci/allowed-skips
 
 .PHONY: quick
-quick: setup artifacts-check ## The tests that take under 2 minutes
+quick: setup ## The tests that take under 2 minutes
+	@$(BIN)/python scripts/compile.py --check-sources
 	@$(PYTEST) -q -m "not slow"
 
 .PHONY: lint

@@ -672,8 +672,9 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
         PROJECTS.requireCreditable(project);
         if (v.flags & LOCKED != 0) {
             bytes32 lock = _externalLocks[verification];
-            ExternalLock memory l = PROJECTS.getLock(lock);
-            if (l.status != LockStatus.Cancelled || ProjectId.unwrap(l.project) != ProjectId.unwrap(project)) {
+            ExternalLock memory found = PROJECTS.getLock(lock);
+            bool ours = ProjectId.unwrap(found.project) == ProjectId.unwrap(project);
+            if (!ours || found.status != LockStatus.Cancelled) {
                 revert ExternalLockPending(verification, lock);
             }
         }

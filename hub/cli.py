@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("hub.commands.doctor", "Say what is missing on this machine and how to get it"),
     "chain": ("hub.commands.chain", "Start, stop and look at the embedded chain"),
     "keys": ("hub.commands.keys", "Make and look at keys of officers"),
+    "index": ("hub.commands.index", "Follow, rebuild and compare the projections of the chain"),
+    "replay": ("hub.commands.replay", "Carry a published registry whole, and reconcile it"),
     "deploy": ("hub.commands.deploy", "Create the registers on the chain, once, by a constitution"),
 }
 

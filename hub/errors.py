@@ -18,6 +18,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from http import HTTPStatus
+from math import isfinite
 from typing import ClassVar, TypeAlias
 
 from rich.panel import Panel
@@ -40,6 +41,8 @@ def json_value(value: object) -> JsonValue:
         return value
     if isinstance(value, int):
         return value if abs(value) <= _LARGEST_EXACT_IN_JSON else str(value)
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)  # seconds and shares; a quantity never is one
     if isinstance(value, bytes | bytearray):
         return "0x" + bytes(value).hex()
     if isinstance(value, Decimal):

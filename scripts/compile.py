@@ -2,6 +2,7 @@
 
     python scripts/compile.py            write hub/chain/artifacts/<Contract>.json
     python scripts/compile.py --check    compare with what is committed; exit 1 and say what differs
+    python scripts/compile.py --check-sources    the same by the hashes of sources and settings, without compiling
 
 The settings come from foundry.toml, so that forge, slither and this script build the same bytecode. Answers of the
 compiler are kept in .build/solc under a hash of everything that goes in: an unchanged tree is not compiled again.
@@ -177,7 +178,7 @@ def build_artifacts(project: Project) -> tuple[dict[str, dict[str, Any]], list[s
     compiler = read_compiler(project.toolchain)
     sources = collect_sources(project, compiler)
     answer = compile_sources(project, compiler, sources)
-    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sources.items()}
+    hashes = _hashes(sources)
     artifacts: dict[str, dict[str, Any]] = {}
     for source, name, output in _contracts(answer, project):
         if name in artifacts:
@@ -186,6 +187,8 @@ def build_artifacts(project: Project) -> tuple[dict[str, dict[str, Any]], list[s
             "contract": name,
             "source": source,
             "abi": output["abi"],
+            "compiler": {"version": compiler.version} | compiler.settings_that_shape_code,
+            "sources": {path: hashes[path] for path in sorted(_closure(source, sources))},
         }
         if _is_deployable(output):
             artifact |= {
@@ -195,8 +198,6 @@ def build_artifacts(project: Project) -> tuple[dict[str, dict[str, Any]], list[s
                 "immutableReferences": output["evm"]["deployedBytecode"].get("immutableReferences", {}),
                 "methodIdentifiers": output["evm"].get("methodIdentifiers", {}),
                 "storageLayout": _stable_layout(output.get("storageLayout", {})),
-                "compiler": {"version": compiler.version} | compiler.settings_that_shape_code,
-                "sources": {path: hashes[path] for path in sorted(_closure(source, sources))},
             }
         artifacts[name] = artifact
     _check_sizes(artifacts)
@@ -307,6 +308,28 @@ def compare_artifacts(folder: Path, artifacts: dict[str, dict[str, Any]]) -> lis
     return sorted(name for name in committed.keys() | fresh.keys() if committed.get(name) != fresh.get(name))
 
 
+def compare_sources(project: Project) -> list[str]:
+    """Names of artifacts made from other sources or settings than these, and of sources in no artifact.
+
+    Needs no compiler and takes no time, but does not see an artifact that was edited by hand: `compare_artifacts` does.
+    """
+    compiler = read_compiler(project.toolchain)
+    now = _hashes(collect_sources(project, compiler))
+    settings = {"version": compiler.version} | compiler.settings_that_shape_code
+    stale, seen = [], set()
+    for path in sorted(project.artifacts.glob("*.json")):
+        artifact = json.loads(path.read_text(encoding="utf-8"))
+        seen |= artifact.get("sources", {}).keys()
+        made_from_these = all(now.get(name) == digest for name, digest in artifact.get("sources", {}).items())
+        if artifact.get("compiler") != settings or not made_from_these:
+            stale.append(path.name)
+    return stale + sorted(now.keys() - seen)
+
+
+def _hashes(sources: dict[str, str]) -> dict[str, str]:
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sources.items()}
+
+
 def size_table(artifacts: dict[str, dict[str, Any]]) -> Iterator[str]:
     """One line per deployable contract: runtime bytes and how much of the limit is left."""
     for name, artifact in artifacts.items():
@@ -317,6 +340,7 @@ def size_table(artifacts: dict[str, dict[str, Any]]) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Compile the contracts and write or check their artifacts.")
     parser.add_argument("--check", action="store_true", help="compare with the committed artifacts only")
+    parser.add_argument("--check-sources", action="store_true", help="as --check, by source hashes: no compiler")
     parser.add_argument("--sizes", action="store_true", help="print the size of each contract")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder that holds contracts/")
     parser.add_argument("--artifacts", type=Path, help="folder of the artifacts [hub/chain/artifacts]")
@@ -324,6 +348,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     root = chosen.root.resolve()
     project = Project(root, root / "contracts", chosen.artifacts or root / "hub" / "chain" / "artifacts")
     try:
+        if chosen.check_sources:
+            return _tell_difference(compare_sources(project))
         artifacts, warnings = build_artifacts(project)
     except CompilationFailed as failed:
         print(failed, file=sys.stderr)
@@ -333,13 +359,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.sizes:
         print(*size_table(artifacts), sep="\n")
     if chosen.check:
-        different = compare_artifacts(project.artifacts, artifacts)
-        if different:
-            print(f"artifacts differ from contracts/: {', '.join(different)}; run `make artifacts`", file=sys.stderr)
-        return 1 if different else 0
+        return _tell_difference(compare_artifacts(project.artifacts, artifacts))
     changed = write_artifacts(project.artifacts, artifacts)
     print(f"{len(artifacts)} artifacts, {len(changed)} changed")
     return 0
+
+
+def _tell_difference(different: list[str]) -> int:
+    if different:
+        print(f"artifacts differ from contracts/: {', '.join(different)}; run `make artifacts`", file=sys.stderr)
+    return 1 if different else 0
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from hub.errors import ConfigurationWrong, RetryLater, StopAndTell
 
 BLOCK_GAS = 30_000_000
 _ZERO_ADDRESS = "0x" + "00" * 20
+_OUT_OF_GAS = ("out of gas", "outofgas", "gas required exceeds", "intrinsic gas", "gas limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ class Node:
             answers = self._ask("eth_getLogs", asked)
         except NodeRefused as refused:
             told = refused.message.lower()
-            if any(sign in told for sign in ("limit", "too many", "exceed", "too large", "range")):
+            if any(sign in told for sign in ("limit", "too many", "more than", "exceed", "too large", "range")):
                 raise TooManyLogs(
                     f"the node does not give the logs of {last - first + 1} blocks at once: {refused.message}",
                     where=self.rpc.place,
@@ -195,7 +196,7 @@ class Node:
         except NodeRefused as refused:
             if refused.revert_data is not None:
                 raise decode_revert(refused.revert_data).as_error() from None
-            if "gas" in refused.message.lower():
+            if any(sign in refused.message.lower() for sign in _OUT_OF_GAS):
                 raise decode_revert(b"").as_error(f"gas {gas}: {refused.message}") from None
             raise self._not_ready(refused) from refused
         return bytes.fromhex(answer[2:])
@@ -316,7 +317,7 @@ class Node:
             return
         if self.is_known(tx_hash):
             return
-        if ("nonce" in told and "too high" not in told) or "replacement" in told:
+        if ("nonce" in told and "low" in told) or "replacement" in told:
             raise NonceTaken(
                 f"another transaction of this key took the nonce: {refused.message}",
                 what=tx_hash,

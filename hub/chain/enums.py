@@ -11,6 +11,25 @@ from enum import IntEnum, IntFlag
 from mutual_recognition.purposes import Purpose
 from mutual_recognition.unit_blocks import BlockStatus
 
+__all__ = [
+    "SOLIDITY_ENUMS",
+    "BallotKind",
+    "BallotStatus",
+    "BlockStatus",
+    "Choice",
+    "HoldReason",
+    "LockStatus",
+    "MemberKind",
+    "MethodologyStatus",
+    "Outcome",
+    "ProjectStatus",
+    "Purpose",
+    "RevocationEffect",
+    "Role",
+    "TransferStatus",
+    "in_words",
+]
+
 
 class MemberKind(IntEnum):
     """IConsortium.MemberKind."""

@@ -13,6 +13,7 @@ from hub.chain.deployment import Deployment, deploy_once, verify
 from hub.chain.keys import LocalSigner, Signer, checksum_address, find_keystore, open_keystore, parse_address
 from hub.commands.open_node import deployment_file, keys_folder, open_deployment, open_node
 from hub.errors import ConfigurationWrong
+from hub.network.embedded import EmbeddedChain
 from hub.terminal import Terminal
 
 app = typer.Typer(help="Create the registers on the chain, once, by a constitution.")
@@ -58,6 +59,9 @@ def deploy(
             progress.update(task, description=f"creating {step}", completed=done, total=total)
 
         deployment = deploy_once(deployment_file(terminal.settings), node, signer, founding, show)
+    if terminal.settings.rpc_url is None:
+        # a kill costs the embedded chain its last seconds; never those in which the hub was founded
+        EmbeddedChain(terminal.settings.home).save()
     terminal.answer(deployment.to_json(), _table(deployment))
 
 

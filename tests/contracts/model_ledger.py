@@ -417,7 +417,7 @@ class LedgerModel(RecognitionModel):
         self.acquainted[block.holder, to] = True
 
     def _end_transfer(self, transfer: bytes, row: TransferRow, block: BlockRow, status: int) -> None:
-        self.transfers.change(transfer, status=status)
+        self.transfers.change(transfer, status=status, cosign_pending=False)
         self._become(row.series, row.first, block, AVAILABLE)
 
     def CreditLedger_reject(self, call: Call) -> None:

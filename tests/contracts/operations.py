@@ -64,6 +64,8 @@ class World:
         """Actions that somebody wants a ballot for, and the kind of ballot."""
         self.flawed: dict[bytes, str] = {}
         """Ballots that will fail when executed, and by which error."""
+        self.live: list[bytes] = []
+        """Ballots that have not come to an end."""
         self.may_grow = True
         """Whether further full members may be admitted."""
 
@@ -232,7 +234,7 @@ def ballot_call(
     """openBallot with these actions."""
     rule = world.model.rules[kind]
     actions = world.as_actions(items)
-    closes = world.now + world.rng.randint(rule.min_voting, min(rule.max_voting, rule.min_voting + 2 * DAY))
+    closes = world.now + world.rng.randint(max(rule.min_voting, DAY // 2), min(rule.max_voting, rule.min_voting + 2 * DAY))
     if flaw == "BallotPeriodInvalid":
         closes = world.rng.choice((world.now, world.now + rule.min_voting - 1, world.now + rule.max_voting + 1))
     given = actions_hash(actions)

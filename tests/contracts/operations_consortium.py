@@ -9,7 +9,7 @@ from tests.contracts.chain import Key
 from tests.contracts.deployment import DAY, BallotKind, Kind, Role
 from tests.contracts.ids import FIRST_PROGRAMME, NO_ID, ZERO
 from tests.contracts.model import LONGEST_HOLD, MOST_HOLDS
-from tests.contracts.model_consortium import EXECUTABLE, NO_ADDRESS, VOTING
+from tests.contracts.model_consortium import DELAYED, EXECUTABLE, NO_ADDRESS, VOTING
 from tests.contracts.operations import AIMS, BY_BALLOT, BY_ORDER, SUCCESS, Call, World, ballot_call, operation
 
 GB_CODES = (110_000, 120_000, 130_000, 140_000, 210_000, 350_000, 360_000, 370_000, 410_000, 420_000, 430_000, 500_000)
@@ -43,12 +43,16 @@ def open_ballot(world: World, flaw: str | None) -> Call | None:
     items: list[Call] = []
     kind = None
     if flaw is None and world.plans:
-        kind, planned = world.plans.pop(0)
+        planned_flaws = [plan for plan in world.plans if plan[1].note]
+        sound = [plan for plan in world.plans if not plan[1].note]
+        chosen = planned_flaws[0] if planned_flaws and (not sound or rng.random() < 0.25) else sound[0]
+        world.plans.remove(chosen)
+        kind, planned = chosen
         items.append(planned)
         if planned.note:
             return ballot_call(world, world.home(None, Kind.FULL), kind, items, invitations(world, kind, items), None)
     tries = 0
-    while not items or (rng.random() < 0.35 and len(items) < 4):
+    while not items or (rng.random() < (0.7 if kind == BallotKind.RECOGNITION else 0.5) and len(items) < 5):
         tries += 1
         if tries > 12:
             break
@@ -91,9 +95,18 @@ def invitations(world: World, kind: int, items: list[Call]) -> list[int]:
 
 
 def open_ballots(world: World, outcome: int) -> list[bytes]:
-    """Recent ballots with this outcome."""
-    recent = list(world.model.ballots.rows)[-60:]
-    return [ballot for ballot in recent if world.model.outcome(ballot) == outcome]
+    """Ballots with this outcome, among those that may still come to something."""
+    found, live = [], []
+    for ballot in world.live:
+        reached = world.model.outcome(ballot)
+        if reached in (VOTING, DELAYED, EXECUTABLE):
+            live.append(ballot)
+        if reached == outcome:
+            found.append(ballot)
+    if len(live) < len(world.live):
+        world.live = live[-40:]
+        world.flawed = {ballot: flaw for ballot, flaw in world.flawed.items() if ballot in world.live}
+    return found
 
 
 @operation(
@@ -111,8 +124,8 @@ def open_ballots(world: World, outcome: int) -> list[bytes]:
 def vote(world: World, flaw: str | None) -> Call | None:
     rng, model = world.rng, world.model
     if flaw == "BallotClosed":
-        closed = [ballot for ballot in list(model.ballots.rows)[-60:] if model.outcome(ballot) > VOTING]
-        ballot = world.pick(closed)
+        recent = list(model.ballots.rows)[-15:]
+        ballot = world.pick(known for known in recent if model.outcome(known) > VOTING)
     elif flaw == "BallotUnknown":
         ballot = world.unique()
     else:
@@ -144,7 +157,7 @@ def vote(world: World, flaw: str | None) -> Call | None:
     revision = model.votes[ballot, model.members[member].seat][1] + rng.choice((1, 1, 1, 5))
     if flaw == "RevisionStale":
         revision = rng.randint(0, model.votes[ballot, model.members[member].seat][1])
-    choice = 0 if flaw == "ChoiceInvalid" else rng.choices((1, 2, 3), (88, 7, 5))[0]
+    choice = 0 if flaw == "ChoiceInvalid" else rng.choices((1, 2, 3), (92, 5, 3))[0]
     order = {"ballot": ballot, "member": member, "choice": choice, "revision": revision}
     return world.ordered("Consortium", "vote", "VoteOrder", order, world.signer(member, Role.VOTER, flaw), flaw)
 
@@ -167,7 +180,7 @@ def orders_hash(actions: list[tuple[str, bytes]]) -> bytes:
 def execute(world: World, flaw: str | None) -> Call | None:
     model = world.model
     if flaw == "BallotNotExecutable":
-        recent = list(model.ballots.rows)[-60:]
+        recent = list(model.ballots.rows)[-15:]
         ballot = world.pick(known for known in recent if model.outcome(known) != EXECUTABLE)
     else:
         ballot = world.pick(open_ballots(world, EXECUTABLE))
@@ -468,7 +481,7 @@ def add_register(world: World, flaw: str | None) -> Call | None:
 
 @operation("Consortium.pauseByBallot", "PauseInvalid", ballot=6)
 def pause_by_ballot(world: World, flaw: str | None) -> Call | None:
-    until = world.now - 5 if flaw == "PauseInvalid" else world.now + world.rng.randint(3_600, 8 * 3_600)
+    until = world.now - 5 if flaw == "PauseInvalid" else world.now + DAY + world.rng.randint(3_600, 8 * 3_600)
     return world.action("Consortium", "pauseByBallot", until, world.unique())
 
 
@@ -509,7 +522,7 @@ def some_subjects(world: World, flaw: str | None) -> list[bytes] | None:
     rng, model = world.rng, world.model
     subjects = []
     for _ in range(rng.choice((1, 1, 2, 3))):
-        kind = rng.choice((ids.METHODOLOGY, ids.PROJECT, ids.BLOCK, ids.BLOCK, ids.BLOCK))
+        kind = rng.choices((ids.METHODOLOGY, ids.PROJECT, ids.BLOCK), (1, 2, 9))[0]
         if kind == ids.BLOCK:
             key = world.sample(model.blocks, lambda _, row: row.status <= 3 and row.holds < MOST_HOLDS)
             if key is not None:
@@ -578,7 +591,8 @@ def place(world: World, flaw: str | None) -> Call | None:
         if spent is None:
             return None
         evidence = spent[1]
-    until = world.now + rng.choice((rng.randint(600, DAY), rng.randint(600, 3 * DAY), LONGEST_HOLD))
+    longest = rng.choices((3_600, 12 * 3_600, LONGEST_HOLD), (60, 38, 2))[0]
+    until = world.now + rng.randint(longest // 2, longest)
     if flaw == "HoldTooLong":
         until = rng.choice((world.now, world.now - 1, world.now + LONGEST_HOLD + 1))
     order = {
@@ -650,14 +664,14 @@ def place_by_ballot(world: World, flaw: str | None) -> Call | None:
     subjects = some_subjects(world, flaw)
     if subjects is None:
         return None
-    until = world.now - 1 if flaw == "HoldTooLong" else world.soon(2 * DAY, 60 * DAY)
+    until = world.now - 1 if flaw == "HoldTooLong" else world.soon(3 * DAY, 12 * DAY)
     reason = 0 if flaw == "HoldReasonMissing" else world.rng.randint(1, 5)
     return world.action("Holds", "placeByBallot", subjects, reason, world.unique(), until, world.unique())
 
 
 @operation("Holds.liftByBallot", "HoldUnknown", "HoldEnded", ballot=5)
 def lift_by_ballot(world: World, flaw: str | None) -> Call | None:
-    hold = a_hold(world, flaw, lambda row: True)
+    hold = a_hold(world, flaw, lambda row: not row.member or row.until > world.now + DAY // 3)
     return None if hold is None else world.action("Holds", "liftByBallot", hold, world.unique())
 
 

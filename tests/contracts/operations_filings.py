@@ -34,7 +34,7 @@ def file(world: World, flaw: str | None) -> Call | None:
         supersedes = world.sample(model.methodologies, lambda key, row: ids.home_of(key) == member and row.status != FILED)
     elif flaw == "NotHomeMember":
         supersedes = world.sample(model.methodologies, lambda key, row: ids.home_of(key) != member and row.status == FILED)
-    elif rng.random() < 0.12:
+    elif rng.random() < 0.06:
         supersedes = world.sample(model.methodologies, lambda key, row: ids.home_of(key) == member and row.status == FILED)
     filing = {
         "request": world.unique(),
@@ -42,7 +42,7 @@ def file(world: World, flaw: str | None) -> Call | None:
         "document": world.unique(),
         "definition": world.unique(),
         "validFrom": start,
-        "validUntil": start + rng.randint(60, 900) * DAY,
+        "validUntil": world.now + (rng.randint(1, 10) if rng.random() < 0.2 else rng.randint(60, 900)) * DAY,
         "supersedes": supersedes or NO_ID,
         "lineage": rng.choice((ZERO, world.unique())),
     }
@@ -63,6 +63,9 @@ def file(world: World, flaw: str | None) -> Call | None:
 def withdraw_methodology(world: World, flaw: str | None) -> Call | None:
     methodology = a_methodology(world, flaw, lambda row: row.status in (1, 2))
     if methodology is None:
+        return None
+    used = any(row.methodology == methodology for row in world.model.projects.rows.values())
+    if flaw is None and used and world.rng.random() < 0.97:  # a world without methodologies stands still
         return None
     sender = world.registrar(ids.home_of(methodology), flaw)
     return world.call("Methodologies", "withdraw", methodology, world.unique(), sender=sender)
@@ -342,6 +345,9 @@ def a_subject(world: World, flaw: str | None) -> bytes | None:
         kind = rng.choice((ids.PROJECT, ids.ISSUANCE))
     if kind == ids.METHODOLOGY:
         key = world.sample(model.methodologies, lambda _, row: row.status == FILED)
+        lying = world.sample(model.blocks, lambda _, row: row.status == 1)
+        if lying is not None and rng.random() < 0.8:
+            key = model.projects[model.project_of(lying[0], model.blocks[lying].issuance)].methodology
     elif kind == ids.PROJECT:
         key = world.sample(model.projects, lambda _, row: row.status == REGISTERED)
     else:
@@ -370,8 +376,8 @@ def some_terms(world: World, subject: bytes, flaw: str | None) -> dict[str, Any]
         "factorPpm": rng.choice((1_000_000, 1_000_000, 763_636, 500_000, 900_000, 1, 40_000)),
         "uses": rng.choice((510, 510, few_uses, few_uses | 2)),
         "validFrom": start,
-        "validUntil": start + rng.choice((20, 400, 900)) * DAY,
-        "annualCapKg": rng.choice((NO_CAP, NO_CAP, 5_000_000, 200_000)),
+        "validUntil": world.now + rng.choice((2, 6, 400, 900, 900)) * DAY,
+        "annualCapKg": rng.choice((NO_CAP, NO_CAP, NO_CAP, 5_000_000, 100_000, 5_000)),
         "coversEveryProject": subject[0] == ids.METHODOLOGY and rng.random() < 0.75,
     }
     if flaw == "TermsInvalid":
@@ -397,7 +403,7 @@ def recognise(world: World, flaw: str | None) -> Call | None:
         return None
     home = ids.home_of(subject[1:13])
     members = world.members(Kind.FULL, Kind.ASSOCIATE)
-    chosen = world.rng.sample(members, min(len(members), world.rng.randint(1, 5)))
+    chosen = world.rng.sample(members, min(len(members), world.rng.randint(2, 6)))
     if flaw == "HomeNeedsNone":
         chosen = [home, *chosen]
     elif subject[0] != ids.METHODOLOGY:

@@ -70,7 +70,7 @@ def test_structs__as_the_contracts_take_them(tmp_path: Path) -> None:
     )
     addresses = {name: "0x" + f"{place:02x}" * 20 for place, name in enumerate(REGISTERS)}
     for register in ("Consortium", "CreditLedger"):
-        assert encode_call(register, "initialize", constitution.initialisation(register, addresses))  # type: ignore[arg-type]
+        assert encode_call(register, "initialize", constitution.initialisation(register, addresses))
 
 
 def test_digest__same_for_the_same_moment_in_another_zone_other_for_another_rule(tmp_path: Path) -> None:

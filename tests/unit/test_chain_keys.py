@@ -157,8 +157,7 @@ def test_any_transaction__same_bytes_as_eth_account(
     assert transaction_hash(ours) == "0x" + bytes(theirs.hash).hex()
 
 
-def test_created_address__the_published_example() -> None:
-    # the first contracts of the account that EIP-161's discussion and most libraries use as their example
+def test_created_address__two_known_contracts_of_one_account() -> None:
     sender = "0x6ac7ea33f8831ea9dcc53393aaa88b25a785dbf0"
     assert created_address(sender, 0) == "0xcd234a471b72ba2f1ccf0a70fcaba648a5eecd8d"
     assert created_address(sender, 1) == "0x343c43a37d37dff08ae8c4a11544c718abb4fcf8"

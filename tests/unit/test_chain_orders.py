@@ -1,4 +1,4 @@
-"""Orders that people sign: the same digest as eth-account's, the types of the interfaces, and nothing but 65 good bytes."""
+"""Orders that people sign: eth-account's digests, the interfaces' types, and only well-formed signatures."""
 
 from __future__ import annotations
 

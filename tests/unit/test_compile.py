@@ -75,9 +75,13 @@ def test_check__after_a_change_of_a_contract__names_what_differs(
 ) -> None:
     assert compile_in(project) == 0
     assert compile_in(project, "--check") == 0
+    assert compile_in(project, "--check-sources") == 0
     (project / "contracts" / "Meter.sol").write_text(METER % 6)
-    assert compile_in(project, "--check") == 1
-    assert "Meter.json" in capsys.readouterr().err
+    for check in ("--check", "--check-sources"):
+        assert compile_in(project, check) == 1
+        told = capsys.readouterr().err
+        assert "Meter.json" in told
+        assert "Sum.json" not in told
 
 
 def test_check__artifact_edited_or_left_over__is_seen(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,8 @@ ADAPTERS_MAY_USE = (
     "hub.errors",
 )
 SIGNERS = ("hub.chain.keys", "eth_account", "eth_keys", "coincurve")
-WIRING = ("hub.cli", "hub.commands")
+WIRING = ("hub.cli", "hub.commands", "hub.bootstrap", "hub.replay", "hub.demo")
+"""Where parts are put together: they may import everything, and only each other imports them."""
 
 
 def module_name(path: Path, root: Path = ROOT) -> str:
@@ -109,7 +110,7 @@ def test_api_and_console__reach_no_adapter_and_import_no_signer(room: str) -> No
         assert not adapters, f"{module} reaches {adapters}"
 
 
-def test_hub__only_the_command_line_knows_adapters_and_is_known_by_nobody() -> None:
+def test_wiring__alone_knows_adapters_and_is_known_by_nobody_else() -> None:
     for module in modules_in(*PACKAGES):
         if is_in(module, WIRING):
             continue

@@ -121,6 +121,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_consortium_settings")),
     )
     op.create_table(
+        "document_accesses",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.String(length=66), nullable=False),
+        sa.Column("reader", sa.String(length=42), nullable=False),
+        sa.Column("member", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("how", sa.String(length=10), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_document_accesses")),
+    )
+    with op.batch_alter_table("document_accesses", schema=None) as batch_op:
+        batch_op.create_index("ix_document_accesses_at", ["at"], unique=False)
+        batch_op.create_index("ix_document_accesses_digest", ["digest"], unique=False)
+
+    op.create_table(
+        "document_seals",
+        sa.Column("manifest", sa.String(length=66), nullable=False),
+        sa.Column("member", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("signer", sa.String(length=42), nullable=False),
+        sa.Column("sealed_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.Column("digests", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("manifest", name=op.f("pk_document_seals")),
+    )
+    op.create_table(
         "documents",
         sa.Column("digest", sa.String(length=66), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
@@ -129,14 +154,17 @@ def upgrade() -> None:
         sa.Column("record", sa.String(length=200), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("audience", sa.String(length=20), nullable=False),
+        sa.Column("describes", sa.String(length=26), nullable=True),
+        sa.Column("code", sa.String(length=200), nullable=True),
+        sa.Column("title_zh", sa.String(length=400), nullable=True),
+        sa.Column("title_en", sa.String(length=400), nullable=True),
         sa.Column("canonical", sa.LargeBinary(), nullable=False),
-        sa.Column("signer", sa.String(length=42), nullable=False),
-        sa.Column("seal", sa.LargeBinary(), nullable=False),
-        sa.Column("sealed_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seal", sa.String(length=66), nullable=False),
         sa.Column("received_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_documents")),
     )
     with op.batch_alter_table("documents", schema=None) as batch_op:
+        batch_op.create_index("ix_documents_describes", ["describes"], unique=False)
         batch_op.create_index("ix_documents_member", ["member", "kind", "record"], unique=False)
 
     op.create_table(
@@ -335,6 +363,28 @@ def upgrade() -> None:
         sa.Column("block_time", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("register", name=op.f("pk_register_code")),
     )
+    op.create_table(
+        "relays",
+        sa.Column("order", sa.String(length=66), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("primary_type", sa.String(length=30), nullable=False),
+        sa.Column("message", sa.JSON(), nullable=False),
+        sa.Column("signers", sa.JSON(), nullable=False),
+        sa.Column("contract", sa.String(length=30), nullable=False),
+        sa.Column("target", sa.String(length=42), nullable=False),
+        sa.Column("calldata", sa.LargeBinary(), nullable=False),
+        sa.Column("deadline", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=True),
+        sa.Column("tx_hash", sa.String(length=66), nullable=True),
+        sa.Column("reason", sa.JSON(), nullable=True),
+        sa.Column("received_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("order", name=op.f("pk_relays")),
+    )
+    with op.batch_alter_table("relays", schema=None) as batch_op:
+        batch_op.create_index("ix_relays_status", ["status", "number"], unique=False)
+
     op.create_table(
         "requests",
         sa.Column("request", sa.String(length=66), nullable=False),
@@ -547,6 +597,10 @@ def downgrade() -> None:
 
     op.drop_table("retirements")
     op.drop_table("requests")
+    with op.batch_alter_table("relays", schema=None) as batch_op:
+        batch_op.drop_index("ix_relays_status")
+
+    op.drop_table("relays")
     op.drop_table("register_code")
     op.drop_table("recognitions_declined")
     with op.batch_alter_table("recognitions", schema=None) as batch_op:
@@ -585,8 +639,15 @@ def downgrade() -> None:
     op.drop_table("entries")
     with op.batch_alter_table("documents", schema=None) as batch_op:
         batch_op.drop_index("ix_documents_member")
+        batch_op.drop_index("ix_documents_describes")
 
     op.drop_table("documents")
+    op.drop_table("document_seals")
+    with op.batch_alter_table("document_accesses", schema=None) as batch_op:
+        batch_op.drop_index("ix_document_accesses_digest")
+        batch_op.drop_index("ix_document_accesses_at")
+
+    op.drop_table("document_accesses")
     op.drop_table("consortium_settings")
     op.drop_table("chain_cursor")
     op.drop_table("chain_blocks")

@@ -1,0 +1,224 @@
+"""Native fields: what each is called, what it means, how its value is read, and whether the schema is still the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+from pydantic import ValidationError
+
+from adapters.city.records import CityRecord, Status
+from hub.errors import ConfigurationWrong, RecordRefused
+from mutual_recognition.documents import Json
+from mutual_recognition.numerals import fold, parse_decimal, parse_whole
+from mutual_recognition.periods import DateLayout, parse_day
+from mutual_recognition.quantities import MassUnit, parse_kg
+from mutual_recognition.refusal import Refusal
+
+M = TypeVar("M", bound=CityRecord)
+Read = Callable[[Json], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A native field `name`, the attribute it fills, and how its value is read."""
+
+    name: str
+    attribute: str
+    read: Read
+
+
+@dataclass(frozen=True, slots=True)
+class Shape(Generic[M]):
+    """A kind of record as one city writes it. `beside` are attributes that the adapter adds under a name of its own."""
+
+    kind: str
+    model: type[M]
+    columns: tuple[Column, ...]
+    beside: tuple[Column, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """The native field names in the registry's order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def id_name(self) -> str:
+        """The field that holds the record's own number."""
+        return self.columns[0].name
+
+    def check_names(self, names: Iterable[str], where: str) -> None:
+        """Raises ConfigurationWrong when the registry's fields are no longer those of the mapping."""
+        check_names(self.names, names, f"{self.kind} at {where}")
+
+    def read(self, values: Mapping[str, Json], where: str) -> M:
+        """The record. Raises RecordRefused with the native field, its value, and what to do."""
+        typed: dict[str, object] = {}
+        for column in self.columns:
+            if column.name not in values:
+                raise _refused("field_missing", "the field is missing", column.name, None, where)
+            typed[column.attribute] = _value(column, values[column.name], where)
+        for column in self.beside:
+            if column.name in values:
+                typed[column.attribute] = _value(column, values[column.name], where)
+        try:
+            return self.model.model_validate(typed)
+        except ValidationError as invalid:
+            first = invalid.errors(include_url=False)[0]
+            native = {c.attribute: c.name for c in self.columns}
+            field = native.get(str(first["loc"][0]), str(first["loc"][0])) if first["loc"] else ""
+            raise _refused("field_refused", first["msg"], field, first["input"], where) from invalid
+
+
+def _value(column: Column, value: Json, where: str) -> object:
+    if isinstance(value, str) and value.startswith("="):
+        reason = "a formula, whose value was computed elsewhere: deliver the value itself"
+        raise _refused("formula_in_cell", reason, column.name, value, where)
+    try:
+        return column.read(value)
+    except Refusal as refusal:
+        raise _refused(refusal.code, refusal.reason, column.name, refusal.value, where) from refusal
+
+
+def _refused(code: str, reason: str, field: str, value: object, where: str) -> RecordRefused:
+    return RecordRefused(
+        f"{field}: {reason}",
+        code=code,
+        field=field,
+        value=value,
+        where=where,
+        remedy="correct the field at the registry; the corrected version is read by itself",
+    )
+
+
+def check_names(expected: Iterable[str], found: Iterable[str], where: str) -> None:
+    """Raises ConfigurationWrong (`schema_changed`) that names the fields gone and the fields new."""
+    wanted, given = list(expected), list(found)
+    gone = [name for name in wanted if name not in given]
+    new = [name for name in given if name not in wanted]
+    if gone or new:
+        raise ConfigurationWrong(
+            f"the registry's fields have changed (gone: {', '.join(gone) or 'none'}; new: {', '.join(new) or 'none'})",
+            code="schema_changed",
+            what=", ".join(given)[:300],
+            where=where,
+            remedy="change the adapter's mapping, or have the registry undo the change; reading goes on where it stopped",
+        )
+
+
+# ------------------------------------------------------------------ readings
+
+
+def text(value: Json) -> str:
+    """Text as it stands, ends stripped."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Refusal(value, "not a text")
+    return str(value).strip()
+
+
+def verbatim(value: Json) -> str:
+    """Text to the last character, as a digest needs it."""
+    if not isinstance(value, str):
+        raise Refusal(value, "not a text")
+    return value
+
+
+def needed(value: Json) -> str:
+    """Text that must not be empty."""
+    found = text(value)
+    if not found:
+        raise Refusal("", "empty where a value is needed")
+    return found
+
+
+def whole(value: Json) -> int:
+    """A whole number without sign."""
+    return parse_whole(needed(value))
+
+
+def whole_or_zero(value: Json) -> int:
+    """As `whole`; empty is 0."""
+    return whole(value) if text(value) else 0
+
+
+def decimal(value: Json) -> Decimal:
+    """A number without sign, exactly."""
+    return parse_decimal(needed(value))
+
+
+def degrees(value: Json) -> Decimal:
+    """A coordinate: a number that may be negative."""
+    folded = fold(needed(value))
+    number = parse_decimal(folded.removeprefix("-"))
+    return -number if folded.startswith("-") else number
+
+
+def kilograms(unit: MassUnit) -> Read:
+    """A quantity above zero in `unit`, in kg."""
+    return lambda value: parse_kg(needed(value), unit)
+
+
+def kilograms_or_zero(unit: MassUnit) -> Read:
+    """A quantity in `unit`, in kg; zero and empty are 0."""
+
+    def read(value: Json) -> int:
+        return parse_kg(text(value), unit) if text(value) and parse_decimal(text(value)) else 0
+
+    return read
+
+
+def day(value: Json) -> date:
+    """A day: year, month, day."""
+    return parse_day(needed(value), DateLayout.YMD)
+
+
+def day_or_none(value: Json) -> date | None:
+    """A day, or None where it is left empty."""
+    return day(value) if text(value) else None
+
+
+def member(value: Json) -> int:
+    """A member's code: six digits (GB/T 2260)."""
+    found = fold(needed(value))
+    if not re.fullmatch(r"[1-9][0-9]{5}", found, re.ASCII):
+        raise Refusal(value, "not a member's code of six digits (GB/T 2260)")
+    return int(found)
+
+
+def yes_no(value: Json) -> bool:
+    """是 or 否."""
+    match text(value):
+        case "是":
+            return True
+        case "否":
+            return False
+        case other:
+            raise Refusal(other, "neither 是 nor 否")
+
+
+def one_of(words: Mapping[str, Status]) -> Read:
+    """A status by the registry's word for it."""
+
+    def read(value: Json) -> Status:
+        found = words.get(text(value))
+        if found is None:
+            raise Refusal(value, f"a status the mapping does not know; known: {' '.join(words)}")
+        return found
+
+    return read
+
+
+def joined(separator: str) -> Read:
+    """Texts in one cell, joined by `separator`."""
+    return lambda value: tuple(part.strip() for part in text(value).split(separator) if part.strip())
+
+
+def texts(value: Json) -> tuple[str, ...]:
+    """A list of texts."""
+    if not isinstance(value, list):
+        raise Refusal(value, "not a list")
+    return tuple(text(item) for item in value)

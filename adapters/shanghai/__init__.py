@@ -1,0 +1,1 @@
+"""The Shanghai registry over REST."""

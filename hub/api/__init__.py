@@ -1,0 +1,1 @@
+"""The hub's HTTP interface: reads projections and documents, takes signed orders and sealed documents, signs nothing."""

@@ -1,0 +1,78 @@
+"""One moment for one answer: a single reading transaction, the block it is as of, and the ETag that follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Request, Response
+from sqlalchemy import Connection
+
+from hub.api.hub import Hub, TheHub
+from hub.api.problems import NotFound, NotModified
+from hub.api.readers import Authorization, reader_of
+from hub.documents.audience import Reader
+from hub.documents.store import revision
+from hub.index.queries_status import Position, position
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The database at one moment, and who looks at it."""
+
+    hub: Hub
+    connection: Connection
+    position: Position
+    reader: Reader
+
+    def missing(self, what: str, value: object) -> NotFound:
+        """The error to raise where `what` was asked for by `value` and there is none."""
+        return NotFound(
+            f"there is no {what} {value} as of block {self.position.block}",
+            what=value,
+            remedy="use the id as another answer gives it; what is younger than that block comes with the index",
+        )
+
+
+def take_snapshot(
+    request: Request,
+    response: Response,
+    hub: TheHub,
+    authorization: Authorization = None,
+    if_none_match: Annotated[
+        str | None, Header(description="The ETag of an earlier answer; 304 when it still holds", max_length=1000)
+    ] = None,
+) -> Iterator[Snapshot]:
+    """Opens the snapshot of a request. Raises NotModified when the caller has this answer already."""
+    with hub.reading.connect() as connection:
+        at = position(connection)
+        reader = reader_of(connection, hub, authorization)
+        headers = {
+            "etag": etag_of(at, revision(connection), reader),
+            "cache-control": "no-cache" if reader.is_public else "private, no-cache",
+            "vary": "Authorization",
+        }
+        if if_none_match is not None and matches(if_none_match, headers["etag"]):
+            raise NotModified(headers)
+        request.state.reader = reader
+        response.headers.update(headers)
+        yield Snapshot(hub, connection, at, reader)
+
+
+def etag_of(at: Position, documents: int, reader: Reader) -> str:
+    """Weak: the same block, the same documents and the same reader give the same content under one URL."""
+    seen = f"{at.chain_id} {at.block} {at.hash} {documents} {reader.member} {int(reader.roles)}"
+    return f'W/"{at.block}-{hashlib.sha256(seen.encode()).hexdigest()[:20]}"'
+
+
+def matches(if_none_match: str, etag: str) -> bool:
+    """Weak comparison by RFC 9110, section 13.1.2."""
+    if if_none_match.strip() == "*":
+        return True
+    given = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
+    return etag.removeprefix("W/") in given
+
+
+At = Annotated[Snapshot, Depends(take_snapshot)]
