@@ -70,11 +70,15 @@ artifacts-check: setup ## Recompile and compare with the committed artifacts
 
 .PHONY: bench
 bench: setup ## Measure speed, memory and gas; prints the tables
-	@$(BIN)/python scripts/bench.py
+	@$(BIN)/python -m scripts.bench
+
+.PHONY: gas-snapshot
+gas-snapshot: setup ## Measure gas and write contracts/gas-snapshot.json anew
+	@$(BIN)/python -m scripts.bench --write-gas-snapshot
 
 .PHONY: soak
 soak: setup ## The property test of the laws with a million operations
-	@YRDHUB_SOAK_OPERATIONS=$(SOAK_OPERATIONS) $(PYTEST) -q --timeout=0 tests/contracts -k property
+	@YRDHUB_SOAK_OPERATIONS=$(SOAK_OPERATIONS) $(PYTEST) -s --timeout=0 tests/contracts/test_laws.py
 
 .PHONY: lock
 lock: setup ## Resolve dependencies anew and write the lock files

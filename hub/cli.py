@@ -22,6 +22,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("hub.commands.keys", "Make and look at keys of officers"),
     "index": ("hub.commands.index", "Follow, rebuild and compare the projections of the chain"),
     "replay": ("hub.commands.replay", "Carry a published registry whole, and reconcile it"),
+    "demo": ("hub.commands.demo", "Four cities, one chain: the whole story, real at every step"),
+    "up": ("hub.commands.up", "The demo's world, running, with the API, until interrupted"),
+    "ballot": ("hub.commands.ballot", "Open, vote, carry out and read ballots"),
+    "member": ("hub.commands.member", "Members and their officers"),
+    "hold": ("hub.commands.hold", "Stop another's records for a while, and let them go"),
+    "pause": ("hub.commands.pause", "Stop all registrars' writes, by two voters"),
+    "transfer": ("hub.commands.transfer", "Propose, accept, reject and end transfers, by hand"),
+    "credits": ("hub.commands.credits", "Retire, correct and pledge by hand; where every kilogram is"),
+    "registry": ("hub.commands.registry", "File a methodology or register a project, by hand"),
+    "serial": ("hub.commands.serial", "One serial number's whole life"),
+    "sync": ("hub.commands.sync", "Sync a city's registry with the chain, and see how it stands"),
     "deploy": ("hub.commands.deploy", "Create the registers on the chain, once, by a constitution"),
 }
 

@@ -10,14 +10,15 @@ whose it is. Quantities in documents are decimal strings, dates ISO 8601, so tha
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Self
 
-import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mutual_recognition.refusal import Refusal
@@ -66,6 +67,12 @@ class Document(BaseModel):
     audience: str = "public"
     content: dict[str, Json]
 
+    @field_validator("content")
+    @classmethod
+    def _exact(cls, content: dict[str, Json]) -> dict[str, Json]:
+        _check_exact(content)
+        return content
+
     @field_validator("audience")
     @classmethod
     def _known_audience(cls, audience: str) -> str:
@@ -74,18 +81,30 @@ class Document(BaseModel):
         return audience
 
     def canonical(self) -> bytes:
-        """The document's bytes by RFC 8785. Raises `DocumentRefused` for what canonical JSON cannot carry exactly."""
+        """The document's bytes by RFC 8785. Raises `DocumentRefused` for one that is too long."""
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> bytes:
+        # Without binary floats and with keys below the surrogates, both of which `content` is held to, the standard
+        # library's sorted and unspaced form is the form of RFC 8785; a property test compares the two.
+        fields = {name: getattr(self, name) for name in _FIELDS} | {"schema": self.schema_name}
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
         try:
-            data = rfc8785.dumps(self.model_dump(mode="json", by_alias=True))
-        except rfc8785.CanonicalizationError as refused:
-            raise DocumentRefused(self.record, f"cannot be written as canonical JSON: {refused}") from refused
+            data = text.encode()
+        except UnicodeEncodeError as unpaired:
+            raise DocumentRefused(self.record, f"has text that is no Unicode: {unpaired.reason}") from unpaired
         if len(data) > MAX_BYTES:
             raise DocumentRefused(self.record, f"is {len(data)} bytes; a document has at most {MAX_BYTES}")
         return data
 
     def digest(self) -> bytes:
         """SHA-256 of the canonical bytes (32 bytes): what the chain carries."""
-        return hashlib.sha256(self.canonical()).digest()
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> bytes:
+        return hashlib.sha256(self._canonical).digest()
 
     @classmethod
     def parse(cls, data: bytes, where: str = "") -> Self:
@@ -100,6 +119,34 @@ class Document(BaseModel):
         if document.canonical() != data:
             raise DocumentRefused(document.record, "not in canonical form (RFC 8785)", where)
         return document
+
+
+_FIELDS = ("kind", "member", "registry", "record", "version", "audience", "content")
+_LARGEST_EXACT = 2**53 - 1
+_DEEPEST = 20
+
+
+def _check_exact(value: Json, depth: int = 0) -> None:
+    """Raises ValueError for what canonical JSON can't carry exactly, or our short way to it could get wrong."""
+    if depth > _DEEPEST:
+        raise ValueError(f"content is nested deeper than {_DEEPEST}")
+    if isinstance(value, str | bool) or value is None:
+        return
+    if isinstance(value, int):
+        if abs(value) > _LARGEST_EXACT:
+            raise ValueError(f"the integer {value} is beyond 2**53 - 1; give it as text")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str) or (not key.isascii() and max(key) >= "\ud800"):
+                raise ValueError(f"the name {key!r} is not text of the basic plane")
+            _check_exact(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_exact(item, depth + 1)
+    else:
+        raise ValueError(
+            f"{value!r} is a {type(value).__name__}; content is text, integers, booleans, lists and objects"
+        )
 
 
 def plain(values: Mapping[str, object]) -> dict[str, Json]:

@@ -14,7 +14,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
 from mutual_recognition.refusal import Refusal
 
@@ -48,6 +48,10 @@ def normalise(identifier: str, where: str = "") -> str:
 
     Full-width digits and letters become ASCII; case is kept, since registries use it. Raises `IdentifierRefused`.
     """
+    if identifier.isascii() and identifier.isprintable() and 0 < len(identifier) <= 200:
+        text = identifier if identifier.isalnum() else " ".join(identifier.split())
+        if text:
+            return text
     text = unicodedata.normalize("NFKC", identifier).translate(_DASHES)
     text = " ".join(text.split())
     if not text or len(text) > 200:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 NO_PUBLISHED_DATA = "published registry data is not on this machine"
 
-_KEPT_SETTINGS = {"YRDHUB_DATA", "YRDHUB_ANVIL", "YRDHUB_SOAK_OPERATIONS"}
+_KEPT_SETTINGS = {"YRDHUB_DATA", "YRDHUB_ANVIL", "YRDHUB_SOAK_OPERATIONS", "YRDHUB_SEED"}
 
 
 @pytest.fixture(autouse=True, scope="session")

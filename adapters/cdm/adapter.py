@@ -148,7 +148,12 @@ class CdmAdapter:
         translator = _TRANSLATORS.get(record.kind)
         if translator is None:
             raise RecordRefused(
-                "a kind of record that the CDM adapter does not give", code="kind_unknown", value=record.kind
+                "a kind of record that the CDM adapter does not give",
+                code="kind_unknown",
+                field="kind",
+                value=record.kind,
+                where=record.source,
+                remedy="read the reports again from the beginning: another adapter wrote this journal",
             )
         try:
             return translator(record.native_id, record.payload)

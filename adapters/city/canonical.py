@@ -1,9 +1,10 @@
 """From a city's records to the hub's canonical records. Pure: the same record gives the same answer, always.
 
-A record of several ranges becomes one canonical record a range, numbered NATIVE#1, NATIVE#2 ... in the record's order: each
-range lies in one issuance and one holding, so each goes its own way on the chain. Which later versions ask for nothing is
-the registry's manual (`adapters/sandbox/README.md`); versions that ask for the same thing again are settled by the engine,
-so that a record whose first version was lost with a damaged file still reaches the chain by a later one.
+A record of several ranges becomes one canonical record a range, numbered NATIVE#1, NATIVE#2 ... in the record's
+order: each range lies in one issuance and one holding, so each goes its own way on the chain. Which later versions
+ask for nothing is the registry's manual (`adapters/sandbox/README.md`); versions that ask for the same thing again are
+settled by the engine, so that a record whose first version was lost with a damaged file still reaches the chain by a
+later one.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from hub.errors import RecordRefused
 from mutual_recognition import records as canonical
 from mutual_recognition.documents import Json, plain
 from mutual_recognition.identifiers import beneficiary_commitment
-from mutual_recognition.periods import Period
+from mutual_recognition.periods import Period, PeriodRefused
 from mutual_recognition.purposes import Purpose
-from mutual_recognition.quantities import check_agrees
+from mutual_recognition.quantities import QuantityDisagrees, check_agrees
 from mutual_recognition.refusal import Refusal
-from mutual_recognition.serials import SerialRange
+from mutual_recognition.serials import SerialRange, SerialRefused
 
 NO_OTHER_MECHANISM: Final = {"", "无", "否", "none"}
 
@@ -34,8 +35,8 @@ NO_OTHER_MECHANISM: Final = {"", "无", "否", "none"}
 class City:
     """Who the registry is, and what its codes mean.
 
-    `peers`: registry code of each other member whose serials may be held here. `secret`: at least 16 bytes, never shared;
-    beneficiaries' salts are derived from it.
+    `peers`: registry code of each other member whose serials may be held here. `secret`: at least 16 bytes, never
+    shared; beneficiaries' salts are derived from it.
     """
 
     member: int
@@ -53,7 +54,7 @@ class City:
             raise RecordRefused(
                 f"serials of member {units.home}, whose registry is not configured here",
                 code="registry_of_member_unknown",
-                field="home",
+                field="ranges",
                 value=units.home,
                 where=where,
                 remedy=f"name the registry of {units.home} under `peers` in the adapter's configuration",
@@ -89,11 +90,25 @@ def translate(record: city.CityRecord, of: City, where: str) -> Sequence[canonic
         raise RecordRefused(
             refusal.reason,
             code=refusal.code,
+            field=_at_fault(record, refusal),
             value=refusal.value,
             where=where,
             remedy="correct the record at the registry; the corrected version is read by itself",
         ) from refusal
     raise TypeError(f"no kind of city record: {type(record).__name__}")
+
+
+def _at_fault(record: city.CityRecord, refusal: Refusal) -> str | None:
+    """The attribute that a rule of the domain refused."""
+    match refusal:
+        case QuantityDisagrees():
+            return "quantity_kg"
+        case SerialRefused():
+            return "serial_last" if isinstance(record, city.Issuance) else "ranges"
+        case PeriodRefused():
+            return "crediting_end" if isinstance(record, city.Project) else "period_end"
+        case _:
+            return None
 
 
 def _methodology_key(native: str, where: str) -> canonical.MethodologyKey:
@@ -241,7 +256,9 @@ def _parts(native_id: str, ranges: Sequence[UnitRange], stated_kg: int, where: s
 def _transfer_out(record: city.TransferOut, of: City, where: str) -> Iterator[canonical.Record]:
     if record.status not in (Status.LOCKED, Status.SUBMITTED, Status.WITHDRAWAL_REQUESTED):
         if record.status is Status.CORRECTED:
-            raise _for_a_person(record, record.status, where, "withdraw the transfer, or correct the serials on the chain")
+            raise _for_a_person(
+                record, record.status, where, "withdraw the transfer, or correct the serials on the chain"
+            )
         return  # the hub's own word coming back
     parts = list(_parts(record.native_id, record.ranges, record.quantity_kg, where))
     for part, units in parts:
@@ -292,7 +309,12 @@ def _retirement(record: city.Retirement, of: City, where: str) -> Iterator[canon
 
 def _correction(record: city.Correction, of: City, where: str) -> Iterator[canonical.Record]:
     content = plain(
-        {"issuance": record.issuance, "reason": record.reason, "corrected_on": record.corrected_on, "label": record.label}
+        {
+            "issuance": record.issuance,
+            "reason": record.reason,
+            "corrected_on": record.corrected_on,
+            "label": record.label,
+        }
     )
     for part, units in _parts(record.native_id, record.ranges, record.quantity_kg, where):
         if units.home != of.member:

@@ -1,4 +1,5 @@
-"""Native fields: what each is called, what it means, how its value is read, and whether the schema is still the same."""
+"""Native fields: what each is called, what it means, how its value is read, and whether the schema is still the
+same."""
 
 from __future__ import annotations
 
@@ -55,6 +56,20 @@ class Shape(Generic[M]):
         """Raises ConfigurationWrong when the registry's fields are no longer those of the mapping."""
         check_names(self.names, names, f"{self.kind} at {where}")
 
+    def in_native_words(self, refused: RecordRefused) -> RecordRefused:
+        """The same refusal with the registry's own name of the field, as its clerks know it."""
+        native = {column.attribute: column.name for column in self.columns}.get(refused.field or "")
+        if native is None:
+            return refused
+        return RecordRefused(
+            f"{native}: {refused.message}",
+            code=refused.code,
+            field=native,
+            value=refused.value,
+            where=refused.where,
+            remedy=refused.remedy,
+        )
+
     def read(self, values: Mapping[str, Json], where: str) -> M:
         """The record. Raises RecordRefused with the native field, its value, and what to do."""
         typed: dict[str, object] = {}
@@ -106,7 +121,7 @@ def check_names(expected: Iterable[str], found: Iterable[str], where: str) -> No
             code="schema_changed",
             what=", ".join(given)[:300],
             where=where,
-            remedy="change the adapter's mapping, or have the registry undo the change; reading goes on where it stopped",
+            remedy="change the adapter's mapping, or have the registry undo the change; nothing was skipped",
         )
 
 
@@ -200,7 +215,7 @@ def yes_no(value: Json) -> bool:
             raise Refusal(other, "neither 是 nor 否")
 
 
-def one_of(words: Mapping[str, Status]) -> Read:
+def one_of(words: Mapping[str, Status]) -> Callable[[Json], Status]:
     """A status by the registry's word for it."""
 
     def read(value: Json) -> Status:
@@ -212,7 +227,7 @@ def one_of(words: Mapping[str, Status]) -> Read:
     return read
 
 
-def joined(separator: str) -> Read:
+def joined(separator: str) -> Callable[[Json], tuple[str, ...]]:
     """Texts in one cell, joined by `separator`."""
     return lambda value: tuple(part.strip() for part in text(value).split(separator) if part.strip())
 

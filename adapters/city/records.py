@@ -1,4 +1,5 @@
-"""The eight kinds of records of a city registry, read and typed. Quantities are whole kgCO2e; days are Asia/Shanghai."""
+"""The eight kinds of records of a city registry, read and typed. Quantities are whole kgCO2e; days are
+Asia/Shanghai."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a city registry is told: the hub's effects in a registry's terms, before each city writes them its own way.
 
-A transfer out is named by the registry's own number, a transfer in by the hub's. Every effect speaks of the serials that it
-concerns, since the ranges of one native transfer may end apart.
+A transfer out is named by the registry's own number, a transfer in by the hub's. Every effect speaks of the serials
+that it concerns, since the ranges of one native transfer may end apart.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def _what(effect: Effect, of: City) -> tuple[str, dict[str, Value]]:
                 incoming["factor_ppm"] = int(detail["factor_ppm"])
             return "incoming_pending", incoming
         case EffectKind.TRANSFER_COMPLETED if int(detail["from"]) == of.member:
-            fields = {"transfer": _own(effect), "member": _member(detail["to"]), "kept": _ranges(effect)}
+            fields: dict[str, Value] = {"transfer": _own(effect), "member": _member(detail["to"])}
+            fields["kept"] = _ranges(effect)
             if int(detail["kept_last"]) < int(detail["sent_last"]):
                 cut = SerialRange(int(detail["kept_last"]) + 1, int(detail["sent_last"]))
                 fields["cut"] = (_units(effect, cut),)
@@ -107,8 +108,8 @@ def _what(effect: Effect, of: City) -> tuple[str, dict[str, Value]]:
             reason = str(detail.get("reason") or f"by ballot {detail.get('ballot', '')}").strip()
             if int(detail.get("holder", of.member)) == of.member:
                 return "cancelled", {"ranges": _ranges(effect), "reason": reason}
-            elsewhere = {"ranges": _ranges(effect), "member": _member(detail["holder"]), "reason": reason}
-            return "cancelled_elsewhere", elsewhere
+            elsewhere: dict[str, Value] = {"ranges": _ranges(effect), "member": _member(detail["holder"])}
+            return "cancelled_elsewhere", elsewhere | {"reason": reason}
         case EffectKind.HELD:
             return "held", _hold(effect) | {"reason": _reason(detail.get("reason"), "held by a member's voter")}
         case EffectKind.LIFTED:

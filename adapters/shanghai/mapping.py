@@ -91,11 +91,16 @@ def read_units(value: Json) -> UnitRange:
         raise Refusal(size, "每号千克 is 1 or 1000")
     serials = SerialRange(parse_whole(needed(value["起始号"])), parse_whole(needed(value["终止号"])))
     units = UnitRange(
-        home=member(value["归属地"]), series=needed(value["系列号"]), kg_per_serial=1 if size == 1 else 1000, serials=serials
+        home=member(value["归属地"]),
+        series=needed(value["系列号"]),
+        kg_per_serial=1 if size == 1 else 1000,
+        serials=serials,
     )
     stated = _kg(value["数量_吨"])
     if stated != units.kg:
-        raise Refusal(value["数量_吨"], f"{serials} stands for {tonnes(units.kg)} t: correct the quantity or the serials")
+        raise Refusal(
+            value["数量_吨"], f"{serials} stands for {tonnes(units.kg)} t: correct the quantity or the serials"
+        )
     return units
 
 

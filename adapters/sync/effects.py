@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from adapters.protocol import Effect, EffectKind, RegistryProfile
-from adapters.sync.books import Directory, Happening
+from mutual_recognition.books import Directory, Happening
 from mutual_recognition.documents import Json
 from mutual_recognition.records import SeriesName
 from mutual_recognition.serials import SerialRange
@@ -29,6 +30,10 @@ def effects_of(happening: Happening, profile: RegistryProfile, directory: Direct
         case "transfer_rejected" | "transfer_withdrawn" | "transfer_expired" if me in (member, other):
             detail = _transfer(happening, member, other) | {"outcome": _ENDED[happening.event]}
             yield _effect(EffectKind.TRANSFER_ENDED, happening, directory, detail)
+        case "cut" if me == home != member:
+            # a transfer between two others cut these under its factor; the sender's receipt of the transfer says it too
+            detail = {"holder": member, "transfer": _hex(happening), "reason": "cut on conversion"}
+            yield _effect(EffectKind.CANCELLED, happening, directory, detail)
         case "retired" if me == home != member:
             yield _effect(EffectKind.RETIRED_ELSEWHERE, happening, directory, {"holder": member})
         case "held" if me in (home, member):
@@ -36,7 +41,7 @@ def effects_of(happening: Happening, profile: RegistryProfile, directory: Direct
         case "hold_lifted" | "hold_finished" if me in (home, member):
             yield _effect(EffectKind.LIFTED, happening, directory, {"hold": _hex(happening)})
         case "cancelled" if me in (home, member):
-            yield _effect(EffectKind.CANCELLED, happening, directory, {"ballot": _hex(happening)})
+            yield _effect(EffectKind.CANCELLED, happening, directory, {"ballot": _hex(happening), "holder": member})
         case _:
             return
 
@@ -56,7 +61,7 @@ def _effect(kind: EffectKind, happening: Happening, directory: Directory, detail
         **happening.detail,
     }
     return Effect(
-        key=f"{kind.value}:{happening.reference.hex()[:24]}:{happening.position}",
+        key=f"{kind.value}:{_identity(happening)}",
         kind=kind,
         series=SeriesName(code=code, member=happening.home, registry=registry),
         serials=serials,
@@ -64,6 +69,13 @@ def _effect(kind: EffectKind, happening: Happening, directory: Directory, detail
         block_number=happening.position.block_number,
         occurred_at=datetime.fromtimestamp(happening.block_time, UTC).isoformat(),
     )
+
+
+def _identity(happening: Happening) -> str:
+    """What the happening is, wherever on the chain it stands: after a reorganisation the same thing has the same
+    key."""
+    what = (happening.event, happening.reference.hex(), happening.series.hex(), str(happening.first))
+    return hashlib.sha256(":".join(what).encode()).hexdigest()[:40]
 
 
 def _hex(happening: Happening) -> str:

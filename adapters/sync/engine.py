@@ -11,20 +11,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
 
 from adapters.protocol import Effect, Page, RegistryAdapter
-from adapters.sync.books import Books, Directory, Position
 from adapters.sync.effects import effects_of
 from adapters.sync.journal import Decision, InboxRow, Journal
 from adapters.sync.plan import HeldBack, Planner
 from adapters.sync.planned import PlannedBooks
 from adapters.sync.submit import RETRY_SOON, Submitted, Submitter
-from hub.errors import RecordRefused, RetryLater
+from hub.errors import ConfigurationWrong, RecordRefused, RetryLater
+from mutual_recognition.books import Books, Directory, Position
 from mutual_recognition.identifiers import transfer_id
+from mutual_recognition.records import SeriesName
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +85,8 @@ class SyncEngine:
         self._submitter = submitter
         self._documents = documents
         self._clock = clock
+        self._transfer_origins: dict[bytes, str] = {}
+        self._followed = (0, "")
         self._planned = PlannedBooks(books)
         self._planner = Planner(
             self._profile,
@@ -100,14 +103,15 @@ class SyncEngine:
         self._journal.prepare()
         self._recover()
         self._release_waiting(every=True)
-        while True:
+        self._write(self._adapter.read(self._journal.get("read_cursor")), report, watch)
+        before = 0
+        while report.written > before:  # what was written may be what others waited for
             before = report.written
-            self._write(report, watch)
-            if report.written == before:
-                break
-            self._release_waiting(every=False)  # what was written may be what others waited for
+            self._release_waiting(every=False)
+            self._write(None, report, watch)
         self._tell(report, watch)
         self._deliver(report)
+        self._journal.supersede()
         report.held = self._journal.counts()["inbox"].get("held", 0)
         return report
 
@@ -116,14 +120,19 @@ class SyncEngine:
     def _recover(self) -> None:
         """What an earlier run left: blocks the chain lost since, transactions under way, plans that were never
         signed."""
-        position = self._books.advance()
-        seen = self._journal.get("chain_position")
-        if seen and position < int(seen):
-            reopened = self._journal.reopen_after(position)
-            log.warning("chain_went_back", from_block=int(seen), to_block=position, transactions_to_send_again=reopened)
+        self._followed = (int(self._journal.get("chain_position") or 0), self._journal.get("chain_hash"))
+        self._advance()
         self._settle_all()
         self._journal.unplan()
         self._planned.drop()
+
+    def _lost(self) -> Iterator[int]:
+        """Transactions that were final and whose requests the chain no longer has: it loses its newest blocks, so the
+        first that is still there ends the search."""
+        for submission, requests in self._journal.final_submissions():
+            if len(self._books.carried_out(self._profile.member, requests)) == len(requests):
+                return
+            yield submission
 
     def _settle_all(self) -> int:
         """Waits until every signed transaction is final or known never to be; returns how many writes that finished."""
@@ -148,12 +157,20 @@ class SyncEngine:
         return finished
 
     def _advance(self) -> int:
+        """Follows the chain. Where it is no longer the chain that was followed, what it lost is opened again first."""
         position = self._books.advance()
-        self._journal.set(chain_position=str(position))
+        number, known = self._followed
+        if known and self._books.block_hash(number) != known:
+            lost = list(self._lost())
+            self._journal.reopen(lost)
+            log.warning("chain_went_back", was_at=number, is_at=position, transactions_to_send_again=len(lost))
+        self._followed = (position, self._books.block_hash(position) or "")
+        self._journal.set(chain_position=str(position), chain_hash=self._followed[1])
         return position
 
     def _release_waiting(self, *, every: bool) -> None:
         """Held records whose obstacle may be gone become new again; `every`: those that only time can help, too."""
+        self._journal.supersede()
         after = 0
         while rows := self._journal.waiting(_DECIDE, after):
             after = rows[-1].id
@@ -180,8 +197,7 @@ class SyncEngine:
 
     # ---------------------------------------------------------------- up: registry to chain
 
-    def _write(self, report: PassReport, watch: Watch) -> None:
-        pages: Iterator[Page] | None = self._adapter.read(self._journal.get("read_cursor"))
+    def _write(self, pages: Iterator[Page] | None, report: PassReport, watch: Watch) -> None:
         sending: Future[Submitted] | None = None
         backlog = 0
         with ThreadPoolExecutor(1, thread_name_prefix="submit") as pool:
@@ -221,7 +237,8 @@ class SyncEngine:
         self._journal.set(registry_attempt_at=now)
         try:
             page = next(pages, None)
-        except RetryLater as trouble:
+        except (RetryLater, ConfigurationWrong) as trouble:
+            # a changed schema stops the reading, and nothing else: what was read goes on, and effects are told
             log.warning("registry_unreachable", registry=self._profile.name, trouble=str(trouble))
             self._journal.set(registry_reachable="no", registry_trouble=str(trouble))
             report.trouble.append(str(trouble))
@@ -236,8 +253,13 @@ class SyncEngine:
         return pages
 
     def _decide(self, rows: Sequence[InboxRow]) -> int:
-        """Plans records in order; returns how many writes wait more than before."""
-        return self._journal.decide([self._decision(row) for row in rows])
+        """Plans records in order; returns how many writes wait more than before.
+
+        What the chain carried out already (an earlier journal was lost, or an older copy of it put back) is done.
+        """
+        decisions = [self._decision(row) for row in rows]
+        requests = [write.request for decision in decisions for write in decision.writes]
+        return self._journal.decide(decisions, self._books.carried_out(self._profile.member, requests))
 
     def _decision(self, row: InboxRow) -> Decision:
         """What one native record asks for. Where a part of it must wait, the parts before it go on."""
@@ -267,7 +289,7 @@ class SyncEngine:
                 self._journal.to_person(keys)
                 continue
             try:
-                answered = self._offer(queued)
+                answered = self._offer([(self._completed(effect), attempts) for effect, attempts in queued])
             except RetryLater as trouble:
                 log.warning("registry_not_told", registry=profile.name, trouble=str(trouble))
                 report.trouble.append(str(trouble))
@@ -288,6 +310,31 @@ class SyncEngine:
                 effects = []
         self._journal.queue(effects, position)
 
+    def _completed(self, effect: Effect) -> Effect:
+        """With what is known here alone: its series by name, and the registry's own record that asked for a transfer.
+
+        Looked up when it is told, since the document that names a series may come after the event.
+        """
+        series, detail = effect.series, dict(effect.detail)
+        if series is not None and series.code.startswith("0x"):
+            identifier = bytes.fromhex(series.code[2:])
+            named = self._directory.series_name(identifier)
+            if named is not None:
+                series = SeriesName(code=named[1], member=series.member, registry=named[0])
+            if "kg_per_serial" not in detail:
+                detail["kg_per_serial"] = self._books.kg_per_serial(identifier)
+        if "transfer" in detail and detail.get("from") == self._profile.member and "native_id" not in detail:
+            native_id = self._native_of_transfer(bytes.fromhex(detail["transfer"].removeprefix("0x")))
+            if native_id is not None:
+                detail["native_id"] = native_id
+        return replace(effect, series=series, detail=detail)
+
+    def _native_of_transfer(self, transfer: bytes) -> str | None:
+        if transfer not in self._transfer_origins:
+            asked = self._journal.all_transfers_asked()
+            self._transfer_origins = {transfer_id(self._profile.member, request): name for request, name in asked}
+        return self._transfer_origins.get(transfer)
+
     def _offer(self, queued: Sequence[tuple[Effect, int]]) -> int:
         """Offers effects; those offered before are looked up first. Returns how many the registry answered."""
         before = [effect.key for effect, attempts in queued if attempts]
@@ -302,9 +349,23 @@ class SyncEngine:
     def _deliver(self, report: PassReport) -> None:
         while documents := self._journal.undelivered(_DELIVER):
             try:
-                self._documents.deliver(documents)
+                self._deliver_some(documents, report)
             except RetryLater as trouble:
                 report.trouble.append(str(trouble))
                 return
-            self._journal.delivered([digest for digest, _ in documents])
-            report.documents += len(documents)
+
+    def _deliver_some(self, documents: Sequence[tuple[bytes, bytes]], report: PassReport) -> None:
+        """Delivers a batch; of one that the hub refuses, the halves, until the document at fault is alone."""
+        try:
+            self._documents.deliver(documents)
+        except RecordRefused as refused:
+            if len(documents) == 1:
+                self._journal.park(documents[0][0], refused.to_json())
+                report.trouble.append(str(refused))
+                return
+            middle = len(documents) // 2
+            self._deliver_some(documents[:middle], report)
+            self._deliver_some(documents[middle:], report)
+            return
+        self._journal.delivered([digest for digest, _ in documents])
+        report.documents += len(documents)

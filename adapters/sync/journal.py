@@ -14,10 +14,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.protocol import Effect, Fault, NativeRecord, Page, Receipt
 from adapters.sync import tables as t
-from adapters.sync.books import CarriedOut, Position
 from adapters.sync.plan import HeldBack, Write
+from adapters.sync.refusals import refusal_effects
 from hub.chain.sending import SignedTransaction
+from mutual_recognition.books import CarriedOut, Position
 from mutual_recognition.documents import Document, Json
+
+_PARKED = -1
+"""`delivered_at` of a document that the hub refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +156,11 @@ class Journal:
             for row in rows
         ]
 
-    def decide(self, decisions: Sequence[Decision]) -> int:
+    def decide(self, decisions: Sequence[Decision], done: Mapping[bytes, CarriedOut]) -> int:
         """Marks inbox rows and inserts their outbox rows, in one transaction; returns how many writes are new.
 
-        A request that is in the outbox already is not planned again: what a record asks for is asked for once.
+        A request that is in the outbox already is not planned again: what a record asks for is asked for once. One that
+        is among `done` is on the chain.
         """
         now = self._clock()
         marks, writes, documents = [], [], []
@@ -165,14 +170,14 @@ class Journal:
                 marks.append(_mark(decision.inbox_id, "held", now, held.code, held.reason(), held.waits_for))
             else:
                 marks.append(_mark(decision.inbox_id, "decided" if decision.writes else "settled", now))
-            writes += [_outbox_row(decision.inbox_id, write) for write in decision.writes]
+            writes += [_outbox_row(decision.inbox_id, write, done.get(write.request)) for write in decision.writes]
             documents += [{"digest": d.digest(), "canonical": d.canonical()} for d in decision.documents]
         with self._engine.begin() as connection:
             connection.execute(_MARK, marks)
             new = self._add(connection, t.outbox, writes)
             self._add(connection, t.documents, documents)
-            if new < len(writes):
-                # a record whose writes were all asked for by an earlier version has none of its own to wait for
+            if new < len(writes) or done:
+                # a record whose writes are all on the chain, or were asked for by an earlier version, waits for none
                 self._settle(connection, [decision.inbox_id for decision in decisions])
         return new
 
@@ -192,22 +197,43 @@ class Journal:
                     return [OutboxRow(**{name: row[name] for name in OutboxRow.__slots__}) for row in rows]
         return []
 
-    def hold(self, row: OutboxRow, code: str, reason: Mapping[str, Json], waits_for: str = "") -> None:
+    def hold(
+        self, row: OutboxRow, code: str, reason: Mapping[str, Json], waits_for: str = "", *, final: bool = False
+    ) -> None:
         """The chain refused a planned write: all that its record planned leaves the outbox, and it's held with the
-        reason."""
+        reason. `final`: no waiting helps, so the registry is told, once, in the same transaction."""
         with self._engine.begin() as connection:
             mine = and_(t.outbox.c.inbox_id == row.inbox_id, t.outbox.c.status == "planned")
+            if final:
+                self._tell_refusal(connection, row, mine, reason)
             connection.execute(t.outbox.delete().where(mine))
             connection.execute(_MARK, [_mark(row.inbox_id, "held", self._clock(), code, dict(reason), waits_for)])
+
+    def _tell_refusal(self, connection: Connection, row: OutboxRow, mine: Any, reason: Mapping[str, Json]) -> None:
+        planned = connection.execute(select(t.outbox).where(mine).order_by(t.outbox.c.id)).mappings().all()
+        record = connection.execute(
+            select(t.inbox.c.kind, t.inbox.c.native_id).where(t.inbox.c.id == row.inbox_id)
+        ).one()
+        now = self._clock()
+        effects = refusal_effects(
+            [(o["request"], o["contract"], o["function"], o["call"], o["native_id"]) for o in planned],
+            refused=row.request,
+            record=(record.kind, record.native_id),
+            inbox_id=row.inbox_id,
+            reason=reason,
+            at=now,
+        )
+        self._add(connection, t.effects, [_effect_row(effect, now) for effect in effects])
 
     def unplan(self) -> int:
         """Takes back everything planned and not yet signed, to be decided anew; returns how many records that is."""
         with self._engine.begin() as connection:
             planned = select(t.outbox.c.inbox_id).where(t.outbox.c.status == "planned")
+            # held ones too: of a record in parts, the parts before the one at fault are planned
             count = connection.execute(
                 update(t.inbox)
-                .where(t.inbox.c.id.in_(planned), t.inbox.c.status == "decided")
-                .values(status="new", code="", reason=None)
+                .where(t.inbox.c.id.in_(planned), t.inbox.c.status.in_(("decided", "held")))
+                .values(status="new", code="", reason=None, waits_for="")
             ).rowcount
             connection.execute(t.outbox.delete().where(t.outbox.c.status == "planned"))
         return count
@@ -221,9 +247,28 @@ class Journal:
                     update(t.inbox).where(t.inbox.c.id == inbox_id, t.inbox.c.status == "held").values(values)
                 )
 
+    def supersede(self) -> int:
+        """Held records of which the registry gave a newer version are settled: the older must not come after the newer.
+        Returns how many."""
+        newer = t.inbox.alias("newer")
+        same = and_(newer.c.kind == t.inbox.c.kind, newer.c.native_id == t.inbox.c.native_id)
+        exists = select(newer.c.id).where(same, newer.c.version > t.inbox.c.version).exists()
+        values = {"status": "settled", "code": "superseded", "waits_for": ""}
+        with self._engine.begin() as connection:
+            return connection.execute(update(t.inbox).where(t.inbox.c.status == "held", exists).values(values)).rowcount
+
     def retry(self, native_id: str | None = None) -> int:
-        """An operator's retry: held records (all, or those under one native id) are decided anew. Returns how many."""
-        where = t.inbox.c.status == "held"
+        """An operator's retry: held records (all, or those under one native id) are decided anew. Returns how many.
+
+        Not a transfer whose refusal the registry was told: it has unlocked the serials since, and asks with a new
+        record.
+        """
+        self.supersede()
+        detail = t.effects.c.body["detail"]
+        given_back = select(detail["inbox_id"].as_integer()).where(
+            t.effects.c.kind == "refused", detail["action"].as_string() == "propose"
+        )
+        where = and_(t.inbox.c.status == "held", t.inbox.c.id.not_in(given_back))
         if native_id is not None:
             where = and_(where, t.inbox.c.native_id == native_id)
         with self._engine.begin() as connection:
@@ -304,26 +349,33 @@ class Journal:
             self._settle(connection, [row.inbox_id for row in done])
         return len(done)
 
-    def reopen_after(self, block: int) -> int:
-        """The chain lost its blocks after `block`: transactions that were final there are to be sent again, byte
-        for byte."""
+    def final_submissions(self) -> Iterator[tuple[int, list[bytes]]]:
+        """Transactions that were final, newest block first, each with the requests that were seen there."""
+        query = select(t.submissions.c.id).where(t.submissions.c.status == "final")
+        with self._engine.connect() as connection:
+            numbers = connection.execute(query.order_by(t.submissions.c.block_number.desc())).scalars().all()
+        for number in numbers:
+            done = select(t.outbox.c.request).where(t.outbox.c.submission == number, t.outbox.c.status == "done")
+            with self._engine.connect() as connection:
+                requests = list(connection.execute(done).scalars())
+            yield number, requests
+
+    def reopen(self, submissions: Sequence[int]) -> None:
+        """The chain lost the blocks of these: they're to be sent again, byte for byte. What it told since is told anew
+        where it has not been told yet."""
         with self._engine.begin() as connection:
-            lost = and_(t.submissions.c.status == "final", t.submissions.c.block_number > block)
-            numbers = list(connection.execute(select(t.submissions.c.id).where(lost)).scalars())
-            if numbers:
-                touched = select(t.outbox.c.inbox_id).where(t.outbox.c.submission.in_(numbers))
+            for number in submissions:
+                mine = t.outbox.c.submission == number
+                touched = select(t.outbox.c.inbox_id).where(mine)
                 connection.execute(
                     update(t.inbox)
                     .where(t.inbox.c.id.in_(touched), t.inbox.c.status == "settled")
                     .values(status="decided")
                 )
-                connection.execute(
-                    update(t.outbox).where(t.outbox.c.submission.in_(numbers)).values(status="sent", block_number=0)
-                )
-                connection.execute(
-                    update(t.submissions).where(t.submissions.c.id.in_(numbers)).values(status="signed", block_number=0)
-                )
-        return len(numbers)
+                connection.execute(update(t.outbox).where(mine).values(status="sent", block_number=0))
+                fate = update(t.submissions).where(t.submissions.c.id == number)
+                connection.execute(fate.values(status="signed", block_number=0))
+            self._set(connection, {"push_position": ""})
 
     def transfers_asked(self, native_id: str) -> list[bytes]:
         """Requests of the transfers that one of the registry's own records asked for."""
@@ -331,21 +383,18 @@ class Journal:
         with self._engine.connect() as connection:
             return list(connection.execute(query.order_by(t.outbox.c.id)).scalars())
 
+    def all_transfers_asked(self) -> list[tuple[bytes, str]]:
+        """Every transfer that the registry's own records asked for: request and the record's native id."""
+        query = select(t.outbox.c.request, t.outbox.c.native_id).where(t.outbox.c.function == "propose")
+        with self._engine.connect() as connection:
+            return [(row.request, row.native_id) for row in connection.execute(query)]
+
     # ---------------------------------------------------------------- 5 push back
 
     def queue(self, effects: Sequence[Effect], position: Position) -> int:
         """Effects to tell, and the position in the chain they were read up to, in one transaction."""
         with self._engine.begin() as connection:
-            rows = [
-                {
-                    "key": effect.key,
-                    "kind": effect.kind.value,
-                    "body": effect.to_json(),
-                    "status": "queued",
-                    "queued_at": self._clock(),
-                }
-                for effect in effects
-            ]
+            rows = [_effect_row(effect, self._clock()) for effect in effects]
             new = self._add(connection, t.effects, rows)
             self._set(connection, {"push_position": str(position)})
         return new
@@ -393,6 +442,29 @@ class Journal:
         with self._engine.connect() as connection:
             return [(row.digest, row.canonical) for row in connection.execute(query)]
 
+    def park(self, digest: bytes, reason: Mapping[str, Json]) -> None:
+        """The hub refuses this document: it's kept with the reason, and not offered again until `offer_parked`."""
+        with self._engine.begin() as connection:
+            row = connection.execute(select(t.documents.c.canonical).where(t.documents.c.digest == digest)).one()
+            content = json.loads(row.canonical)
+            fault = {
+                "source": f"document 0x{digest.hex()}",
+                "field": str(content.get("kind", "")),
+                "value": str(content.get("record", "")),
+                "reason": str(reason.get("message", "")),
+                "code": str(reason.get("error", "")),
+                "seen_at": self._clock(),
+            }
+            self._add(connection, t.faults, [fault])
+            values = {"delivered_at": _PARKED}
+            connection.execute(update(t.documents).where(t.documents.c.digest == digest).values(values))
+
+    def offer_parked(self) -> int:
+        """An operator's retry: refused documents are offered again. Returns how many."""
+        with self._engine.begin() as connection:
+            parked = update(t.documents).where(t.documents.c.delivered_at == _PARKED)
+            return connection.execute(parked.values(delivered_at=0)).rowcount
+
     def delivered(self, digests: Sequence[bytes]) -> None:
         """The hub has these."""
         with self._engine.begin() as connection:
@@ -413,7 +485,11 @@ class Journal:
                 found[table.name] = dict(by_status)
             found["faults"] = {"all": self._count(connection, t.faults)}
             undelivered = select(func.count()).where(t.documents.c.delivered_at == 0)
-            found["documents"] = {"undelivered": int(connection.execute(undelivered).scalar_one())}
+            parked = select(func.count()).where(t.documents.c.delivered_at == _PARKED)
+            found["documents"] = {
+                "undelivered": int(connection.execute(undelivered).scalar_one()),
+                "refused": int(connection.execute(parked).scalar_one()),
+            }
         return found
 
     def held(self) -> Iterator[Mapping[str, Any]]:
@@ -475,7 +551,17 @@ _MARK = (
 _DONE = update(t.outbox).where(t.outbox.c.id == bindparam("row")).values(status="done", block_number=bindparam("block"))
 
 
-def _outbox_row(inbox_id: int, write: Write) -> dict[str, Any]:
+def _effect_row(effect: Effect, now: int) -> dict[str, Any]:
+    return {
+        "key": effect.key,
+        "kind": effect.kind.value,
+        "body": effect.to_json(),
+        "status": "queued",
+        "queued_at": now,
+    }
+
+
+def _outbox_row(inbox_id: int, write: Write, done: CarriedOut | None) -> dict[str, Any]:
     return {
         "inbox_id": inbox_id,
         "native_id": write.native_id,
@@ -483,7 +569,8 @@ def _outbox_row(inbox_id: int, write: Write) -> dict[str, Any]:
         "contract": write.contract,
         "function": write.function,
         "call": write.call,
-        "status": "planned",
+        "status": "planned" if done is None else "done",
+        "block_number": 0 if done is None else done.block_number,
     }
 
 

@@ -16,10 +16,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from adapters.protocol import RegistryProfile
-from adapters.sync.books import IssuedRange, ProjectState
 from adapters.sync.planned import PlannedBooks
 from hub.chain.codec import encode_call
 from mutual_recognition import identifiers as ids
+from mutual_recognition.books import IssuedRange, ProjectState
 from mutual_recognition.documents import Document, DocumentKind, Json, plain
 from mutual_recognition.periods import day_number
 from mutual_recognition.quantities import check_agrees
@@ -158,8 +158,8 @@ class Planner:
             "supersedes": supersedes,
             "lineage": ids.native_key(record.lineage) if record.lineage else _ZERO32,
         }
-        self._books.plan_methodology(identifier, document.digest())
         write = self._write(record, "Methodologies", "file", [self._profile.member, filing], request)
+        self._books.plan_methodology(identifier, document.digest())
         return Plan((write,), (definition, document))
 
     def _project(self, record: ProjectRegistration) -> Plan:
@@ -182,8 +182,9 @@ class Planner:
             revision = state.revision + 1
             request = self._request(record, "amend", revision)
             arguments = [identifier, revision, document.digest(), start, end, request]
+            write = self._write(record, "Projects", "amend", arguments, request)
             self._books.plan_project(identifier, ProjectState(revision, document.digest()))
-            return Plan((self._write(record, "Projects", "amend", arguments, request),), (document,))
+            return Plan((write,), (document,))
         methodology, name = self._methodology_id(record.methodology)
         if self._books.methodology_document(methodology) is None:
             raise self._waiting("methodology", methodology, name)
@@ -203,9 +204,10 @@ class Planner:
             "declaration": declaration.digest(),
         }
         assets = [ids.asset_key(self._asset_key or b"", asset.kind, asset.identifier) for asset in record.assets]
-        self._books.plan_project(identifier, ProjectState(1, document.digest()))
         arguments = [self._profile.member, registration, assets]
-        return Plan((self._write(record, "Projects", "register", arguments, request),), (document, declaration))
+        write = self._write(record, "Projects", "register", arguments, request)
+        self._books.plan_project(identifier, ProjectState(1, document.digest()))
+        return Plan((write,), (document, declaration))
 
     # ---------------------------------------------------------------- credits at home
 
@@ -251,8 +253,9 @@ class Planner:
             "predecessor": self._books.period_before(project, start) if start else 0,
             "externalLock": ids.native_key(record.external_lock) if record.external_lock else _ZERO32,
         }
+        write = self._write(record, "CreditLedger", "verify", [asked], request)
         self._books.plan_verification(identifier, project, start)
-        return Plan((self._write(record, "CreditLedger", "verify", [asked], request),), (document,))
+        return Plan((write,), (document,))
 
     def _issuance(self, record: Issuance) -> Plan:
         member, registry = self._profile.member, self._profile.registry
@@ -317,6 +320,8 @@ class Planner:
         return Plan(self._in_pieces(record, series, "retire", BlockStatus.RETIRED, retire))
 
     def _transfer_out(self, record: TransferOut) -> Plan:
+        if self._transfers_of(record.native_id):
+            return Plan(())  # asked for by an earlier version; its serials may have gone further since
         series = self._series_id(record.series)
         deadline = self._now() + self._transfer_lifetime
 

@@ -14,7 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from adapters.sync.books import Books, IssuedRange, ProjectState
+from mutual_recognition.books import Books, IssuedRange, ProjectState
 from mutual_recognition.unit_blocks import BlockStatus, UnitBlock, carve
 
 T = TypeVar("T")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from adapters.sync.books import Books
 from adapters.sync.journal import Journal, OutboxRow, Submission
 from hub.chain.codec import encode_batch
 from hub.chain.connection import BLOCK_GAS, Node, NonceTaken
@@ -20,6 +19,7 @@ from hub.chain.deployment import Deployment
 from hub.chain.keys import Signer
 from hub.chain.sending import next_nonce, prepare, simulate, wait_receipt
 from hub.errors import ChainRefused, RetryLater
+from mutual_recognition.books import Books
 
 log = structlog.get_logger(__name__)
 
@@ -127,7 +127,8 @@ class Submitter:
     def _hold(self, row: OutboxRow, refused: ChainRefused) -> None:
         log.info("write_refused", function=row.function, refusal=refused.error, arguments=refused.arguments)
         reason = refused.to_json()
-        self._journal.hold(row, refused.code, reason, RETRY_SOON if refused.error in _RETRIED else "")
+        retried = refused.error in _RETRIED
+        self._journal.hold(row, refused.code, reason, RETRY_SOON if retried else "", final=not retried)
 
     def _sign(self, rows: Sequence[OutboxRow]) -> Submission:
         pending = next_nonce(self._node, self._signer.address)

@@ -107,7 +107,8 @@ documents = Table(
     Column("delivered_at", BigInteger, nullable=False, default=0),
     Index("ix_documents_out_delivered_at", "delivered_at"),
 )
-"""Documents of this registry for the hub; delivered_at 0: still to be delivered."""
+"""Documents of this registry for the hub; delivered_at 0: still to be delivered, -1: the hub refused it (`faults` says
+why)."""
 
 effects = Table(
     "effects",

@@ -1,8 +1,9 @@
 """JSON over HTTP with a bearer token, bounded in time, size and attempts.
 
-What is passing trouble (no answer, 429, 5xx, an answer cut short) is tried again with the wait that the server asked for or
-a growing one, then given up as RetryLater. What somebody has to change first (a refused token, an answer that is not JSON,
-one beyond the bound) is ConfigurationWrong. Every other answer is the caller's to read: 2xx and the registry's own 4xx.
+What is passing trouble (no answer, 429, 5xx, an answer cut short) is tried again with the wait that the server asked
+for or a growing one, then given up as RetryLater. What somebody has to change first (a refused token, an answer that
+is not JSON, one beyond the bound) is ConfigurationWrong. Every other answer is the caller's to read: 2xx and the
+registry's own 4xx.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from hub.errors import ConfigurationWrong, RetryLater
 from mutual_recognition.documents import Json
@@ -28,9 +36,11 @@ MEBIBYTE: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RestLimits:
-    """Bounds of one request. Seconds; `attempts` counts the first; `longest_wait` is the most a caller is kept between two.
+    """Bounds of one request. Seconds; `attempts` counts the first; `longest_wait` is the most a caller is kept
+    between two.
 
-    `whole_seconds` bounds one answer from first byte to last, since a server that drips bytes never times out otherwise.
+    `whole_seconds` bounds one answer from first byte to last, since a server that drips bytes never times out
+    otherwise.
     """
 
     connect_seconds: float = 5.0
@@ -96,7 +106,8 @@ class RestClient:
         return self._again(ask, attempts)
 
     def post(self, path: str, body: Json, headers: Mapping[str, str], *, attempts: int = 1) -> Answer:
-        """Writes. Tried once unless told otherwise: whether a lost answer may be asked for again is the caller's to know."""
+        """Writes. Tried once unless told otherwise: whether a lost answer may be asked for again is the caller's to
+        know."""
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         sent = {"Content-Type": "application/json", **headers}
         return self._again(lambda: self._ask("POST", path, content=content, headers=sent), attempts)
@@ -108,7 +119,7 @@ class RestClient:
     # ---------------------------------------------------------------- one request
 
     def _again(self, ask: Callable[[], Answer], attempts: int | None) -> Answer:
-        growing = wait_exponential_jitter(initial=0.2, max=self._limits.longest_wait, jitter=0.2)
+        growing = wait_exponential(multiplier=0.2, max=self._limits.longest_wait) + wait_random(0, 0.2)
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
@@ -155,7 +166,9 @@ class RestClient:
                 status, after = response.status_code, response.headers.get("retry-after")
                 content = self._content(response, where)
         except httpx.TimeoutException as silence:
-            raise _no_answer("timed_out", f"the registry did not answer in time ({type(silence).__name__})", where) from None
+            raise _no_answer(
+                "timed_out", f"the registry did not answer in time ({type(silence).__name__})", where
+            ) from None
         except httpx.TransportError as trouble:
             raise _no_answer("unreachable", f"the registry cannot be reached: {trouble}", where) from trouble
         if status == 429 or status >= 500:

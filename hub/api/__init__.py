@@ -1,1 +1,1 @@
-"""The hub's HTTP interface: reads projections and documents, takes signed orders and sealed documents, signs nothing."""
+"""The hub's HTTP interface: reads projections and documents, takes orders and sealed documents, signs nothing."""

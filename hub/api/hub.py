@@ -40,7 +40,7 @@ class Hub:
     _head: tuple[float, int, int] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.documents = DocumentStore(self.writing, self.deployment)
+        self.documents = DocumentStore(self.writing, self.deployment, self.reading)
         self.outbox = Outbox(self.writing)
 
     def require_node(self) -> Node:

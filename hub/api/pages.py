@@ -47,7 +47,7 @@ class Paging:
     cursor: str | None
     newest_first: bool
 
-    def list(
+    def read(
         self,
         at: Snapshot,
         listing: Listing,
@@ -58,13 +58,13 @@ class Paging:
     ) -> Page[Item]:
         """A page of `listing`, its rows made into items by `build`."""
         types = [column.type.python_type for column in listing.order]
-        after = self.after(listing.name, filters, types)
+        after = self.after(listing.name, types)
         rows, key = read_page(
             at.connection, listing, filters, after, self.limit, also=also, newest_first=self.newest_first
         )
-        return self.page(at.position, listing.name, filters, build(rows), key)
+        return self.page(at.position, listing.name, build(rows), key)
 
-    def after(self, name: str, filters: Mapping[str, Any], types: Sequence[type]) -> Key | None:
+    def after(self, name: str, types: Sequence[type]) -> Key | None:
         """The key in the cursor, checked; None without one. Raises RequestRefused (`cursor_invalid`)."""
         if self.cursor is None:
             return None
@@ -73,42 +73,38 @@ class Paging:
             stamp, *key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         except (binascii.Error, ValueError, TypeError) as unreadable:
             raise _invalid("it cannot be read") from unreadable
-        if stamp != self._stamp(name, filters):
+        if stamp != self._stamp(name):
             raise _invalid("it belongs to another listing, order or filter")
         fits = len(key) == len(types) and all(
-            type(value) is kind and (kind is not int or abs(value) < 2**63)
+            type(value) is kind and (not isinstance(value, int) or abs(value) < 2**63)
             for value, kind in zip(key, types, strict=True)
         )
         if not fits:
             raise _invalid("its key does not fit this listing")
         return tuple(key)
 
-    def page(
-        self, at: Position, name: str, filters: Mapping[str, Any], items: list[Item], key: Key | None
-    ) -> Page[Item]:
+    def page(self, at: Position, name: str, items: list[Item], key: Key | None) -> Page[Item]:
         """The page, with the path of the next one in it and in the Link header (RFC 8288)."""
         following = None
         if key is not None:
-            packed = json.dumps([self._stamp(name, filters), *key], separators=(",", ":")).encode()
+            packed = json.dumps([self._stamp(name), *key], separators=(",", ":")).encode()
             cursor = base64.urlsafe_b64encode(packed).decode().rstrip("=")
             url = self.request.url.include_query_params(cursor=cursor)
             following = f"{url.path}?{url.query}"
             self.response.headers["link"] = f'<{following}>; rel="next"'
         return Page[Any](items=items, next=following, as_of=as_of(at))
 
-    def _stamp(self, name: str, filters: Mapping[str, Any]) -> str:
-        asked = {filter_: value for filter_, value in filters.items() if value is not None}
-        text = json.dumps([name, self.newest_first, asked], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+    def _stamp(self, name: str) -> str:
+        """Names the listing with everything asked of it but where to begin and how many rows."""
+        asked = sorted(item for item in self.request.query_params.multi_items() if item[0] not in {"cursor", "limit"})
+        return hashlib.sha256(json.dumps([name, asked]).encode()).hexdigest()[:12]
 
 
 def paging_of(
     request: Request,
     response: Response,
     limit: Annotated[int, Query(ge=1, le=MOST, description="Rows of a page at most")] = 50,
-    cursor: Annotated[
-        str | None, Query(max_length=600, description="From `next` of the page before; opaque")
-    ] = None,
+    cursor: Annotated[str | None, Query(max_length=600, description="From `next` of the page before; opaque")] = None,
     order: Annotated[
         Literal["oldest", "newest"],
         Query(description="In the order of the chain (or of ids, where there is none), or against it"),

@@ -12,7 +12,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import OperationalError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -82,9 +83,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def problem_response(
-    problem: Mapping[str, JsonValue], headers: Mapping[str, str] | None = None
-) -> JSONResponse:
+def problem_response(problem: Mapping[str, JsonValue], headers: Mapping[str, str] | None = None) -> JSONResponse:
     """`problem` as it is sent; never cached."""
     return JSONResponse(
         json_value(problem),
@@ -102,7 +101,7 @@ def _ours(request: Request, error: Exception) -> Response:
     if isinstance(error, NotIdentified):
         headers["www-authenticate"] = "Yrdhub"
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("request_failed", path=request.url.path, **{"error": error.code, "message": error.message})
+        log.warning("request_failed", path=request.url.path, error=error.code, message=error.message)
     problem = error.to_problem(request.url.path)
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # where our parts stand is told to the operator's log, not to whoever asks
@@ -116,7 +115,9 @@ def _invalid(request: Request, error: Exception) -> Response:
         {"where": " ".join(str(part) for part in fault["loc"]), "message": str(fault["msg"])}
         for fault in error.errors()[:20]
     ]
-    problem = _plain(HTTPStatus.UNPROCESSABLE_ENTITY, "request_invalid", "a parameter or the body does not fit", request)
+    problem = _plain(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "request_invalid", "a parameter or the body does not fit", request
+    )
     return problem_response(problem | {"faults": faults})
 
 

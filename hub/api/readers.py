@@ -23,8 +23,8 @@ _FORM = re.compile(r"Yrdhub (0x[0-9a-fA-F]{40}):([0-9]{1,12}):(0x[0-9a-fA-F]{130
 Authorization = Annotated[
     str | None,
     Header(
-        description="`Yrdhub <address>:<expires>:<signature>`: EIP-712 `ReadOrder(address reader,uint40 expires)` in the "
-        "Consortium's domain, at most 10 minutes ahead. Without it only public documents are read.",
+        description="`Yrdhub <address>:<expires>:<signature>`: EIP-712 `ReadOrder(address reader,uint40 expires)` in "
+        "the Consortium's domain, at most 10 minutes ahead. Without it only public documents are read.",
         max_length=400,
     ),
 ]
@@ -44,7 +44,9 @@ def reader_of(connection: Connection, hub: Hub, authorization: str | None) -> Re
         )
     order = ReadOrder(matched[1].lower(), int(matched[2]))
     if order.expires >= 2**40:
-        raise NotIdentified("the time of expiry is no time", where="header Authorization", code="authorization_malformed")
+        raise NotIdentified(
+            "the time of expiry is no time", where="header Authorization", code="authorization_malformed"
+        )
     try:
         return identify(connection, hub.deployment.domain, order, bytes.fromhex(matched[3][2:]), hub.clock())
     except RecordRefused as refused:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from fastapi import Path, Query
@@ -133,13 +133,12 @@ def given(identifier: str) -> str | None:
     return None if identifier in {ZERO12, ZERO32, NO_ADDRESS} else identifier
 
 
-def word(kind: type[IntEnum], value: int) -> Word:
+def word(kind: type[IntEnum] | type[IntFlag], value: int) -> Word:
     """`value` of `kind` as a code with its words; a number that this version does not know stands for itself."""
-    if value not in set(kind):
+    if value not in WORDS[kind]:
         return Word(code=str(value), zh=str(value), en=str(value))
-    member = kind(value)
-    zh, en = WORDS[kind][member]
-    return Word(code=member.name.lower(), zh=zh, en=en)
+    zh, en = WORDS[kind][value]
+    return Word(code=(kind(value).name or "").lower(), zh=zh, en=en)
 
 
 def number_of(kind: type[IntEnum], code: str | None, parameter: str) -> int | None:

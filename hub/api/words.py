@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Mapping
+from enum import IntEnum, IntFlag
+from typing import Any
 
 from hub.chain.enums import (
     BallotKind,
@@ -21,7 +23,7 @@ from mutual_recognition.identifiers import Kind
 from mutual_recognition.purposes import NAMES, Purpose
 from mutual_recognition.unit_blocks import BlockStatus
 
-WORDS: dict[type[IntEnum], dict[IntEnum, tuple[str, str]]] = {
+WORDS: dict[type[IntEnum] | type[IntFlag], Mapping[Any, tuple[str, str]]] = {
     MemberKind: {
         MemberKind.NONE: ("无", "none"),
         MemberKind.FULL: ("正式成员", "full member"),
@@ -108,7 +110,7 @@ WORDS: dict[type[IntEnum], dict[IntEnum, tuple[str, str]]] = {
         BlockStatus.RETIRED: ("已注销", "retired"),
         BlockStatus.CANCELLED: ("已作废", "cancelled"),
     },
-    Purpose: dict(NAMES),
+    Purpose: NAMES,
     Kind: {
         Kind.METHODOLOGY: ("方法学", "methodology"),
         Kind.PROJECT: ("减排项目", "project"),

@@ -71,6 +71,9 @@ RoleName = Literal["voter", "registrar", "ets_authority", "auditor", "financial_
 BallotKindName = Literal["membership", "officers", "rules", "recognition", "status", "hold", "pause", "upgrade"]
 
 
+_EXAMPLE_ROLES: tuple[RoleName, ...] = ("voter", "registrar", "auditor")
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -196,6 +199,46 @@ class Constitution(_Part):
                 remedy="correct the file",
                 code="constitution_invalid",
             ) from invalid
+
+    @staticmethod
+    def example() -> Constitution:
+        """A founding of four cities to begin from. Illustrative: its rules are nobody's, its keys belong to no one."""
+        day = 86_400
+        waits = {BallotKind.MEMBERSHIP: 2, BallotKind.OFFICERS: 3, BallotKind.RULES: 7, BallotKind.UPGRADE: 7}
+        cities = {310000: 0, 320500: 320000, 330100: 330000, 340100: 340000}
+        return Constitution(
+            members=[
+                FoundingMember(
+                    member=city,
+                    kind="full",
+                    parent=province,
+                    officers=[
+                        FoundingOfficer(
+                            account=f"0x{city:038d}{place:02d}",
+                            roles=[role],
+                            valid_until=datetime(2030, 1, 1, tzinfo=UTC),
+                        )
+                        for place, role in enumerate(_EXAMPLE_ROLES, start=1)
+                    ],
+                )
+                for city, province in cities.items()
+            ],
+            rules={
+                _kind_name(kind): BallotRule(
+                    quorum_ppm=500_000,
+                    approval_ppm=666_667,
+                    min_voting=day,
+                    max_voting=30 * day,
+                    delay=waits.get(kind, 0) * day,
+                    execute_within=14 * day,
+                )
+                for kind in BallotKind
+            },
+            pause=PauseRule(max_duration=3 * day, cooldown=7 * day),
+            transfers=TransferRules(
+                new_counterparty_wait=day, min_lifetime=day, max_lifetime=30 * day, cosign_above_kg=1_000_000
+            ),
+        )
 
     def digest(self) -> str:
         """SHA-256 of its canonical JSON, 0x-hex: founders compare it with what they agreed on."""

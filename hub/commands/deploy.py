@@ -30,12 +30,20 @@ def deploy(
         typer.Option(help="Address of the key that pays for gas [default: a new one, thrown away afterwards]"),
     ] = None,
     gas_price: Annotated[int, typer.Option(min=0, help="Wei per unit of gas")] = 0,
+    example: Annotated[
+        bool, typer.Option("--example", help="Deploy nothing: print an illustrative constitution to begin from")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Deploy nothing: compare what stands on the chain with this version")
     ] = False,
 ) -> None:
     """Create the registers on the chain of this home and keep their addresses. The deploying key gets no power."""
     terminal = Terminal.of(context)
+    if example:
+        terminal.note("illustrative: replace members, accounts and rules by your own")
+        terminal.as_json = True
+        terminal.answer(Constitution.example().model_dump(mode="json"))
+        return
     if check:
         node, found = open_deployment(terminal.settings)
         with node:
@@ -46,7 +54,7 @@ def deploy(
     if constitution is None:
         raise ConfigurationWrong(
             "a deployment needs a constitution",
-            remedy="yrdhub deploy CONSTITUTION.json",
+            remedy="yrdhub deploy --example > constitution.json, make it yours, yrdhub deploy constitution.json",
             code="constitution_missing",
         )
     founding = Constitution.load(constitution)

@@ -12,6 +12,7 @@ from hub.db import tables as t
 from hub.documents.messages import ReadOrder, digest
 from hub.errors import RecordRefused
 
+NO_ROLE = Role(0)
 LONGEST_READING = 600
 """Seconds that a reading order may reach ahead."""
 
@@ -22,7 +23,7 @@ class Reader:
 
     address: str = ""
     member: int = 0
-    roles: Role = Role(0)
+    roles: Role = NO_ROLE
 
     @property
     def is_public(self) -> bool:

@@ -9,7 +9,7 @@ from mutual_recognition.documents import DocumentKind
 
 
 class DocumentDirectory:
-    """`adapters.sync.books.Directory` over the documents of the hub's database. Names are kept: a series never
+    """`mutual_recognition.books.Directory` over the documents of the hub's database. Names are kept: a series never
     changes its."""
 
     def __init__(self, engine: Engine) -> None:

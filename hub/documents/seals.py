@@ -109,7 +109,12 @@ def require_registrar(connection: Connection, deployment: Deployment, batch: Che
     """
     member, signer = batch.seal.member, batch.signer
     officer = connection.execute(select(t.officers).where(t.officers.c.account == signer)).first()
-    if officer is not None and officer.member == member and officer.roles & Role.REGISTRAR and officer.valid_until > now:
+    if (
+        officer is not None
+        and officer.member == member
+        and officer.roles & Role.REGISTRAR
+        and officer.valid_until > now
+    ):
         return
     if _was_registrar(connection, deployment, member, signer, batch.seal.sealed_at) and not (
         {document.digest for document in batch.documents} - _on_chain(connection, [d.digest for d in batch.documents])
@@ -215,5 +220,7 @@ def _on_chain(connection: Connection, digests: Sequence[str]) -> set[str]:
         t.holds.c.evidence,
     )
     return {
-        found for column in carriers for found in connection.execute(select(column).where(column.in_(digests))).scalars()
+        found
+        for column in carriers
+        for found in connection.execute(select(column).where(column.in_(digests))).scalars()
     }

@@ -47,10 +47,12 @@ class Stored:
 
 
 class DocumentStore:
-    """Writes and reads documents in the hub's database. `engine` writes; readers may hand in a connection of their own."""
+    """Writes and reads documents in the hub's database. `engine` writes; who only reads uses the functions."""
 
-    def __init__(self, engine: Engine, deployment: Deployment) -> None:
+    def __init__(self, engine: Engine, deployment: Deployment, reading: Engine | None = None) -> None:
         self._engine = engine
+        # a batch that is refused takes no writer's lock
+        self._reading = reading or engine
         self._deployment = deployment
 
     def put(self, batch: SealedBatch, now: int) -> Stored:
@@ -59,7 +61,7 @@ class DocumentStore:
         Raises RecordRefused, and then nothing of the batch is kept.
         """
         checked = check_batch(batch, self._deployment.domain, now)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             require_registrar(connection, self._deployment, checked, now)
         with self._engine.begin() as connection:
             fresh = _unknown(connection, checked.documents)

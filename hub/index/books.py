@@ -5,18 +5,54 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, or_, select, tuple_
+from sqlalchemy import BindParameter, Connection, Engine, Select, and_, bindparam, or_, select, tuple_
 
-from adapters.sync.books import CarriedOut, Happening, IssuedRange, Position, ProjectState
 from hub.db import tables as t
 from hub.index.indexer import Indexer
+from mutual_recognition.books import CarriedOut, Happening, IssuedRange, Position, ProjectState
 from mutual_recognition.unit_blocks import BlockStatus, UnitBlock
 
 _ONCE = 500
 
+# Built once: the same few questions are asked some hundred thousand times.
+_ID: BindParameter[str] = bindparam("id")
+_AT: BindParameter[int] = bindparam("at")
+_BLOCK_HASH = select(t.blocks.c.hash).where(t.blocks.c.number == _AT)
+_METHODOLOGY = select(t.methodologies.c.document).where(t.methodologies.c.methodology == _ID)
+_PROJECT = select(t.projects.c.revision, t.projects.c.document).where(t.projects.c.project == _ID)
+_SERIES = select(t.series.c.kg_per_serial).where(t.series.c.series == _ID)
+_VERIFICATION = select(t.verifications.c.verified_kg).where(t.verifications.c.verification == _ID)
+_TRANSFER = select(t.transfers.c.status).where(t.transfers.c.transfer == _ID)
+_ISSUANCE = select(t.issuances.c.last, t.issuances.c.origin).where(
+    t.issuances.c.series == _ID, t.issuances.c.first == _AT
+)
+_ISSUANCE_BEFORE = (
+    select(t.issuances.c.first)
+    .where(t.issuances.c.series == _ID, t.issuances.c.first < _AT)
+    .order_by(t.issuances.c.first.desc())
+    .limit(1)
+)
+_PERIOD_BEFORE = (
+    select(t.verifications.c.period_start)
+    .where(
+        t.verifications.c.project == _ID,
+        t.verifications.c.period_stated,
+        t.verifications.c.voided.is_(False),
+        t.verifications.c.period_start < _AT,
+    )
+    .order_by(t.verifications.c.period_start.desc())
+    .limit(1)
+)
+_BLOCK_AT = (
+    select(t.unit_blocks)
+    .where(t.unit_blocks.c.series == _ID, t.unit_blocks.c.first <= _AT)
+    .order_by(t.unit_blocks.c.first.desc())
+    .limit(1)
+)
+
 
 class IndexBooks:
-    """`adapters.sync.books.Books` over the index on `engine` (a reading engine); `indexer` moves it forward."""
+    """`mutual_recognition.books.Books` over the index on `engine` (a reading engine); `indexer` moves it forward."""
 
     def __init__(self, engine: Engine, indexer: Indexer) -> None:
         self._engine = engine
@@ -34,51 +70,48 @@ class IndexBooks:
             self._reader.close()
             self._reader = None
 
+    def block_hash(self, number: int) -> str | None:
+        """See Books."""
+        row = self._first(_BLOCK_HASH, at=number)
+        return None if row is None else row.hash
+
     def methodology_document(self, methodology: bytes) -> bytes | None:
         """See Books."""
-        found = self._scalar(
-            select(t.methodologies.c.document).where(t.methodologies.c.methodology == _hex(methodology))
-        )
-        return None if found is None else _raw(found)
+        found = self._first(_METHODOLOGY, id=_hex(methodology))
+        return None if found is None else _raw(found.document)
 
     def project(self, project: bytes) -> ProjectState | None:
         """See Books."""
-        columns = (t.projects.c.revision, t.projects.c.document)
-        row = self._first(select(*columns).where(t.projects.c.project == _hex(project)))
+        row = self._first(_PROJECT, id=_hex(project))
         return None if row is None else ProjectState(row.revision, _raw(row.document))
 
     def kg_per_serial(self, series: bytes) -> int | None:
         """See Books."""
-        found: int | None = self._scalar(select(t.series.c.kg_per_serial).where(t.series.c.series == _hex(series)))
-        return found
+        row = self._first(_SERIES, id=_hex(series))
+        return None if row is None else row.kg_per_serial
 
     def has_verification(self, verification: bytes) -> bool:
         """See Books."""
-        where = t.verifications.c.verification == _hex(verification)
-        return self._scalar(select(t.verifications.c.verified_kg).where(where)) is not None
+        return self._first(_VERIFICATION, id=_hex(verification)) is not None
 
     def issuance(self, series: bytes, first: int) -> IssuedRange | None:
         """See Books."""
-        where = and_(t.issuances.c.series == _hex(series), t.issuances.c.first == first)
-        row = self._first(select(t.issuances.c.last, t.issuances.c.origin).where(where))
+        row = self._first(_ISSUANCE, id=_hex(series), at=first)
         return None if row is None else IssuedRange(first, row.last, _raw(row.origin))
 
     def issuance_before(self, series: bytes, first: int) -> int:
         """See Books."""
-        where = and_(t.issuances.c.series == _hex(series), t.issuances.c.first < first)
-        return self._scalar(select(t.issuances.c.first).where(where).order_by(t.issuances.c.first.desc()).limit(1)) or 0
+        row = self._first(_ISSUANCE_BEFORE, id=_hex(series), at=first)
+        return 0 if row is None else row.first
 
     def period_before(self, project: bytes, day: int) -> int:
         """See Books."""
-        v = t.verifications.c
-        where = and_(v.project == _hex(project), v.period_stated, v.voided.is_(False), v.period_start < day)
-        return self._scalar(select(v.period_start).where(where).order_by(v.period_start.desc()).limit(1)) or 0
+        row = self._first(_PERIOD_BEFORE, id=_hex(project), at=day)
+        return 0 if row is None else row.period_start
 
     def block_at(self, series: bytes, serial: int) -> UnitBlock | None:
         """See Books."""
-        b = t.unit_blocks.c
-        where = and_(b.series == _hex(series), b.first <= serial)
-        row = self._first(select(t.unit_blocks).where(where).order_by(b.first.desc()).limit(1))
+        row = self._first(_BLOCK_AT, id=_hex(series), at=serial)
         if row is None:
             return None
         return UnitBlock(
@@ -96,7 +129,7 @@ class IndexBooks:
 
     def has_transfer(self, transfer: bytes) -> bool:
         """See Books."""
-        return self._scalar(select(t.transfers.c.status).where(t.transfers.c.transfer == _hex(transfer))) is not None
+        return self._first(_TRANSFER, id=_hex(transfer)) is not None
 
     def carried_out(self, member: int, requests: Sequence[bytes]) -> Mapping[bytes, CarriedOut]:
         """See Books."""
@@ -112,8 +145,12 @@ class IndexBooks:
         return found
 
     def happenings(self, member: int, after: Position) -> Iterator[Happening]:
-        """See Books. Read in pieces, each of its own, so that the caller may take its time."""
+        """See Books. What a member does to its own series at home is no news to it, and left out.
+
+        Read in pieces, each of its own, so that the caller may take its time.
+        """
         e, s = t.serial_events.c, t.series.c
+        own_doing = and_(s.member == e.member, e.event.in_(("issued", "corrected", "retired", "cut")))
         position = after
         while True:
             beyond = tuple_(e.block_number, e.log_index, e.part) > (
@@ -124,7 +161,7 @@ class IndexBooks:
             query = (
                 select(t.serial_events, s.member.label("home"), s.kg_per_serial)
                 .join(t.series, s.series == e.series)
-                .where(beyond, or_(s.member == member, e.member == member, e.other == member))
+                .where(beyond, ~own_doing, or_(s.member == member, e.member == member, e.other == member))
                 .order_by(e.block_number, e.log_index, e.part)
                 .limit(_ONCE)
             )
@@ -154,6 +191,10 @@ class IndexBooks:
             columns = select(t.transfers.c.accept_from, t.transfers.c.deadline)
             found = self._connection().execute(columns.where(t.transfers.c.transfer == row.reference)).one()
             detail = {"accept_from": found.accept_from, "deadline": found.deadline}
+        elif row.event in ("held", "hold_lifted", "hold_finished"):
+            h = t.holds.c
+            found = self._connection().execute(select(h.member, h.reason).where(h.hold == row.reference)).one()
+            detail = {"placed_by": found.member, "reason": found.reason}
         elif row.event == "retired":
             x = t.retirements.c
             query = select(x.purpose, x.compliance_year).where(x.series == row.series, x.first == row.first)
@@ -181,11 +222,8 @@ class IndexBooks:
             self._reader = self._engine.connect()
         return self._reader
 
-    def _scalar(self, query: Select[Any]) -> Any:
-        return self._connection().execute(query).scalar()
-
-    def _first(self, query: Select[Any]) -> Any:
-        return self._connection().execute(query).first()
+    def _first(self, query: Select[Any], **values: Any) -> Any:
+        return self._connection().execute(query, values).first()
 
 
 def _hex(value: bytes) -> str:

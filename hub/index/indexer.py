@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from hub.chain.connection import BlockHeader, Node
 from hub.chain.deployment import Deployment
 from hub.chain.events import ChainEvent, RawLog, decode
-from hub.chain.follow import BlockRange, Reorganised, ranges
+from hub.chain.follow import BlockRange, Reorganised, find_common, ranges
 from hub.db import tables
 from hub.db.migrate import migrate
 from hub.errors import ConfigurationWrong, StopAndTell
@@ -57,6 +57,9 @@ class Indexer:
         self._node = node
         self._deployment = deployment
         self._rows = Rows(tables.PROJECTIONS)
+        self._rows_after: str | None = None
+        """Hash of the block that the cached rows stand after: a block names its whole past, so rows cached after it are
+        those that any other indexer wrote there."""
 
     def prepare(self) -> None:
         """Brings the schema up to date and checks that the database belongs to this chain and deployment.
@@ -93,9 +96,10 @@ class Indexer:
         events = 0
         while True:
             next_block, parent = self._position()
-            head = self._node.final_head().number
-            if head < next_block - 1:
-                # the chain is shorter than the index: blocks were lost (a killed embedded chain) or the node lags
+            final = self._node.final_head()
+            head = final.number
+            if head < next_block - 1 or (head == next_block - 1 and parent not in (None, final.hash)):
+                # blocks were lost (a killed embedded chain) or replaced
                 self._roll_back_to_common()
                 continue
             if head < next_block:
@@ -143,8 +147,10 @@ class Indexer:
                     .where(tables.cursor.c.next_block == piece.first)
                     .values(next_block=piece.last + 1)
                 )
-                if moved.rowcount != 1:
+                if moved.rowcount != 1 or not self._continues(connection, piece.headers[0]):
                     raise CursorMoved
+                if self._rows_after != piece.headers[0].parent_hash:
+                    self._rows.forget()
                 connection.execute(insert(tables.blocks), [_block_row(header) for header in piece.headers])
                 if piece.logs:
                     connection.execute(insert(tables.raw_logs), [_log_row(raw) for raw in piece.logs])
@@ -152,7 +158,14 @@ class Indexer:
         except BaseException:
             self._rows.forget()
             raise
+        self._rows_after = piece.headers[-1].hash
         return len(events)
+
+    @staticmethod
+    def _continues(connection: Connection, header: BlockHeader) -> bool:
+        """Whether `header` follows the last stored block; true where none is stored yet."""
+        before = select(tables.blocks.c.hash).where(tables.blocks.c.number == header.number - 1)
+        return connection.execute(before).scalar() in (None, header.parent_hash)
 
     def _project(self, connection: Connection, events: Iterable[Event]) -> None:
         self._rows.begin(connection)
@@ -180,19 +193,24 @@ class Indexer:
         return Event(decoded.contract, decoded.name, decoded.args, raw.block_number, raw.log_index, time, raw.tx_hash)
 
     def _roll_back_to_common(self) -> None:
-        """Deletes every stored block that the chain no longer has, and its effects."""
+        """Deletes every stored block that the chain no longer has, and its effects.
+
+        Raises StopAndTell when the deployment itself is gone: then this is another chain.
+        """
         with self._engine.begin() as connection:
-            stored = select(tables.blocks).order_by(tables.blocks.c.number.desc())
-            keep = self._deployment.first_block - 1
-            for row in connection.execute(stored).mappings():
-                there = self._node.block(row["number"])
-                if there is not None and there.hash == row["hash"]:
-                    keep = row["number"]
-                    break
-            lost = self._next_block(connection) - 1 - keep
-            log.warning("index_rolled_back", to_block=keep, blocks=lost)
-            self._delete_from(connection, keep + 1)
-            self._reproject(connection)
+            last = self._next_block(connection) - 1
+
+            def hash_at(number: int) -> str | None:
+                return connection.execute(select(tables.blocks.c.hash).where(tables.blocks.c.number == number)).scalar()
+
+            keep = find_common(self._node, last, hash_at)
+            if keep < self._deployment.first_block:
+                self._deployment.check(self._node)
+                keep = self._deployment.first_block - 1
+            if keep < last:
+                log.warning("index_rolled_back", to_block=keep, blocks=last - keep)
+                self._delete_from(connection, keep + 1)
+                self._reproject(connection)
 
     def _delete_from(self, connection: Connection, block: int) -> None:
         connection.execute(delete(tables.raw_logs).where(tables.raw_logs.c.block_number >= block))

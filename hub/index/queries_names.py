@@ -6,9 +6,9 @@ its id is a hash of the words, so that no document can call it anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from hub.db import tables as t
 from hub.index.queries import Row
@@ -38,5 +38,5 @@ def names_of(
     return found
 
 
-def _by_id(rows: Iterable[Mapping[str, object]]) -> dict[str, Row]:
-    return {str(row["id"]): dict(row) for row in rows}  # type: ignore[call-overload]
+def _by_id(rows: Iterable[RowMapping]) -> dict[str, Row]:
+    return {str(row["id"]): dict(row) for row in rows}

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, select, tuple_, union
+from sqlalchemy import Connection, or_, select, union
 
 from hub.db import tables as t
 from hub.index.queries import Key, Listing, Row, read_all, read_ordered
 
-_subjects = union(
-    select(t.recognitions.c.subject), select(t.declined.c.subject)
-).subquery("subjects")
+_subjects = union(select(t.recognitions.c.subject), select(t.declined.c.subject)).subquery("subjects")
 
 SUBJECTS = Listing("recognition_subjects", _subjects, (_subjects.c.subject,), {"subject": _subjects.c.subject})
 
@@ -31,21 +29,23 @@ def cap_used(connection: Connection, numbers: Iterable[int], year: int) -> dict[
 
 
 def read_subjects(
-    connection: Connection, kind: int | None, home: int | None, after: Key | None, limit: int
+    connection: Connection,
+    kind: int | None,
+    home: int | None,
+    after: Key | None,
+    limit: int,
+    *,
+    newest_first: bool = False,
 ) -> tuple[list[str], Key | None]:
     """A page of subjects that anybody recognised or declined, in the order of their ids (kind, then home first)."""
     query = SUBJECTS.select()
     column = _subjects.c.subject
     kinds = range(1, 4) if kind is None else [kind]
     if home is not None:
-        starts = [f"0x{one:02x}{home:06x}" for one in kinds]
-        matching = column.like(starts[0] + "%")
-        for start in starts[1:]:
-            matching |= column.like(start + "%")
-        query = query.where(matching)
+        query = query.where(or_(*(column.like(f"0x{one:02x}{home:06x}%") for one in kinds)))
     elif kind is not None:
         query = query.where(column.like(f"0x{kind:02x}%"))
-    rows, following = read_ordered(connection, query, SUBJECTS, after, limit)
+    rows, following = read_ordered(connection, query, SUBJECTS, after, limit, newest_first=newest_first)
     return [row["subject"] for row in rows], following
 
 
@@ -58,10 +58,3 @@ def cells(connection: Connection, subjects: Iterable[str]) -> tuple[dict[Key, Ro
         {(row["subject"], row["member"]): row for row in recognised},
         {(row["subject"], row["member"]): row for row in declined},
     )
-
-
-def declined_now(connection: Connection, subject: str, member: int) -> bool:
-    """Whether `member` was asked to recognise `subject` and has not consented since."""
-    c = t.declined.c
-    query = select(c.ballot).where(tuple_(c.subject, c.member) == tuple_(subject, member))
-    return connection.execute(query).first() is not None

@@ -54,10 +54,7 @@ def requests_of(connection: Connection, request: str) -> list[Row]:
 def _holding(connection: Connection, table: Table, series: str, serial: int) -> Row | None:
     """The row of `table` whose range holds `serial`. Ranges of a table never overlap (law L2)."""
     query = (
-        select(table)
-        .where(table.c.series == series, table.c.first <= serial)
-        .order_by(table.c.first.desc())
-        .limit(1)
+        select(table).where(table.c.series == series, table.c.first <= serial).order_by(table.c.first.desc()).limit(1)
     )
     row = connection.execute(query).mappings().first()
     return dict(row) if row is not None and row["last"] >= serial else None

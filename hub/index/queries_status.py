@@ -59,6 +59,4 @@ def _newest_revision() -> str | None:
 
 
 def _empty(why: str) -> RetryLater:
-    return RetryLater(
-        why, where="the index", remedy="run `yrdhub index follow`", retry_after=5, code="index_empty"
-    )
+    return RetryLater(why, where="the index", remedy="run `yrdhub index follow`", retry_after=5, code="index_empty")

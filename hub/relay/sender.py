@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from hub.chain.connection import NonceTaken, Node
+from hub.chain.connection import Node, NonceTaken
 from hub.chain.keys import Signer
 from hub.chain.sending import next_nonce, prepare, simulate, wait_receipt
 from hub.errors import ChainRefused, RetryLater

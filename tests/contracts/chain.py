@@ -1,9 +1,9 @@
 """A chain in this process (pyrevm, Paris rules) and the contracts on it, called by name through their ABI.
 
-One `Chain` is one EVM with a clock of its own. `Register` is a deployed contract: every function of its ABI is a method
-that takes the arguments in order (a struct as a dict by field, or as a tuple) and, for writes, `sender=`. A write answers
-a `Receipt`; a view answers its value. Whatever reverts raises `Reverted` with the name and the values of the innermost
-custom error.
+One `Chain` is one EVM with a clock of its own. `Register` is a deployed contract: every function of its ABI is a
+method that takes the arguments in order (a struct as a dict by field, or as a tuple) and, for writes, `sender=`. A
+write answers a `Receipt`; a view answers its value. Whatever reverts raises `Reverted` with the name and the values of
+the innermost custom error.
 
 pyrevm keeps one transaction open for ever, so storage stays warm: gas used here is a lower bound and no benchmark.
 """
@@ -58,7 +58,7 @@ def _signer(secret: bytes) -> PrivateKey:
 
 
 class Reverted(Exception):
-    """A call reverted. `error` and `values` are the innermost custom error's; `path` the batch or ballot items around it."""
+    """A call reverted. `error` and `values` are the innermost custom error's; `path`: batch or ballot items around it."""
 
     def __init__(
         self, error: str, values: dict[str, Any], path: tuple[tuple[str, int], ...] = (), gas: int = 0
@@ -315,12 +315,17 @@ class Chain:
         if not text.startswith("Revert") or output is None:
             raise Reverted(text, {})
         error = self.vocabulary.read_error(bytes.fromhex(output[1]))
-        error.gas = int(self._evm.result.gas_used)
+        error.gas = int(self._result().gas_used)
         raise error
+
+    def _result(self) -> pyrevm.ExecutionResult:
+        result = self._evm.result
+        assert result is not None, "nothing has run yet"
+        return result
 
     def transact(self, sender: Key | str, to: str, data: bytes, function: Function) -> Receipt:
         answer = self.call_raw(sender.address if isinstance(sender, Key) else sender, to, data)
-        result = self._evm.result
+        result = self._result()
         return Receipt(function.decode(answer), int(result.gas_used), result.logs, self)
 
     def deploy(self, deployer: Key, name: str, types: Sequence[str] = (), arguments: Sequence[Any] = ()) -> str:

@@ -248,7 +248,7 @@ class Deployment:
         invited: Sequence[int] = (),
         proposer: int = SHANGHAI,
     ) -> tuple[bytes, Receipt]:
-        """Opens, has every full member (and who is invited) vote yes, except `no`, waits out the delay, and executes."""
+        """Opens, has every full member and who is invited vote yes, except `no`, waits out the delay, and executes."""
         ballot = self.open_ballot(kind, actions, proposer=proposer, invited=invited)
         refusing = set(no)
         for member in self.members.values():
@@ -273,7 +273,7 @@ def deploy_all(
     pause_rule: Mapping[str, int] = PAUSE_RULE,
     transfer_rules: Mapping[str, int] = TRANSFER_RULES,
 ) -> Deployment:
-    """Deploys the registers (or those in `only`: the others then have addresses without code) and founds the consortium.
+    """Deploys the registers (or those in `only`: the others then are addresses without code), founds the consortium.
 
     Implementations are created first, then the proxies at addresses computed beforehand, the Consortium's first of all.
     """

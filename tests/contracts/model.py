@@ -1,12 +1,15 @@
 """A plain model of the laws L1 to L7, written from design.md and the interfaces, against which the contracts are run.
 
-Each operation either changes the tables or raises `Refused` with every reason that the laws give. The model knows nothing of
-storage layout, hints, bitmaps or gas: ranges are lists, votes are choices by seat, entries are found by comparing.
+Each operation either changes the tables or raises `Refused` with every reason that the laws give. The model knows
+nothing of storage layout, links, bitmaps or gas: ranges are lists, votes are choices by seat, entries are found by
+comparing.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+
+from eth_utils.crypto import keccak
 
 from tests.contracts import ids
 from tests.contracts.deployment import Deployment, Kind, Role
@@ -172,8 +175,6 @@ class Model(LedgerModel):
 
 def ballot_hold_id(ballot: bytes, evidence: bytes) -> bytes:
     """keccak256(abi.encode(ballot, evidence)), as Holds names what a ballot placed."""
-    from eth_utils.crypto import keccak
-
     return keccak(ballot + evidence)
 
 
@@ -193,11 +194,13 @@ def founded_model(hub: Deployment) -> Model:
     for ballot_kind, rule in hub.rules.items():
         model.rules[int(ballot_kind)] = RuleRow(*rule.values())
     model.pause_rule["now"] = (hub.pause_rule["maxDuration"], hub.pause_rule["cooldown"])
-    for target, selector, ballot_kind in hub.allowed:
-        model.allowed[target.lower(), selector] = ballot_kind
+    for target, selector, kind_of_call in hub.allowed:
+        model.allowed[target.lower(), selector] = kind_of_call
     model.transfer_rules["now"] = RulesRow(*hub.transfer_rules.values())
     model.selector_names = {
-        function.selector: function.name for register in hub.registers.values() for function in register.functions.values()
+        function.selector: function.name
+        for register in hub.registers.values()
+        for function in register.functions.values()
     }
     return model
 

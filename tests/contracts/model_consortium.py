@@ -23,6 +23,10 @@ UNKNOWN, VOTING, FAILED, DELAYED, EXECUTABLE, EXPIRED, EXECUTED = range(7)
 YES, NO, ABSTAIN = 1, 2, 3
 
 
+KEPT_KINDS = {"setAllowedCall": 7, "addRegister": 7, "setRule": 2, "restoreOfficers": 1}
+"""Functions of Consortium that one kind of ballot alone may call; `upgradeToAndCall` of any register beside them."""
+
+
 class MemberRow(NamedTuple):
     kind: int
     seat: int
@@ -64,6 +68,9 @@ NO_OFFICER = OfficerRow(0, 0, 0)
 
 class ConsortiumModel:
     """Tables and operations of Consortium. The address it stands at is who executes ballots."""
+
+    selector_names: dict[bytes, str]
+    """Names of the functions that a ballot might be allowed to call."""
 
     def __init__(self, journal: Journal, address: str, registers: Iterable[str]) -> None:
         self.journal = journal
@@ -351,7 +358,9 @@ class ConsortiumModel:
         self.depart(order["member"])
 
     def why_not_removable(self, why: Why, member: int) -> None:
-        others = [m for m, row in self.members.rows.items() if row.kind == Kind.FULL and not row.left_at and m != member]
+        others = [
+            m for m, row in self.members.rows.items() if row.kind == Kind.FULL and not row.left_at and m != member
+        ]
         if self.members[member].kind == Kind.FULL and not others:
             why.no("LastFullMember", member)
 
@@ -398,7 +407,6 @@ class ConsortiumModel:
         self.ballot_of(call)
         member, kind, parent, officers = call.args
         why = Why()
-        row = self.members[member]
         if self.is_current(member):
             why.no("MemberExists", member)
         programme = member >= FIRST_PROGRAMME
@@ -408,7 +416,6 @@ class ConsortiumModel:
         if not programme and self.seats_given["now"] >= MAX_SEATS:
             why.no("SeatsTaken")
         why.stop()
-        del row
         seat = 0 if programme else self.seats_given["now"]
         self.members[member] = MemberRow(kind, seat, parent, self.now, 0)
         if not programme:
@@ -480,9 +487,6 @@ class ConsortiumModel:
             why.stop()
         self.pause_rule["now"] = (longest, cooldown)
 
-    KEPT_KINDS = {"setAllowedCall": 7, "addRegister": 7, "setRule": 2, "restoreOfficers": 1}
-    """Functions of Consortium that only one kind of ballot may call; `upgradeToAndCall` of every register beside them."""
-
     def Consortium_setAllowedCall(self, call: Call) -> None:
         self.ballot_of(call)
         allowed = call.args[0]
@@ -492,14 +496,12 @@ class ConsortiumModel:
         if name == "upgradeToAndCall":
             due = 7
         elif target == self.address:
-            due = self.KEPT_KINDS.get(name, kind)
+            due = KEPT_KINDS.get(name, kind)
         if target == NO_ADDRESS or name == "batch" or kind != due:
             why = Why()
             why.no("CallNotAllowed", target, selector, kind)
             why.stop()
         self.allowed[target, selector] = kind if call.args[1] else None  # type: ignore[assignment]
-
-    selector_names: dict[bytes, str]
 
     def Consortium_addRegister(self, call: Call) -> None:
         self.ballot_of(call)

@@ -1,4 +1,4 @@
-"""The model's Methodologies and Projects: what is filed and registered, who claims an asset, under which mechanism (L3, L6)."""
+"""The model's Methodologies and Projects: filings, registrations, claims on assets, other mechanisms (L3, L6)."""
 
 from __future__ import annotations
 

@@ -334,10 +334,10 @@ class LedgerModel(RecognitionModel):
             why.no("KindMovesNothing", sender)
         if to == sender:
             why.no("TransferToItself", to)
-        elif self.why_not_current(why, to) and self.members[to].kind == Kind.PROGRAMME:
-            why.no("KindMovesNothing", to)
-        elif self.members[to].kind == Kind.PROGRAMME:
-            why.no("KindMovesNothing", to)
+        else:
+            self.why_not_current(why, to)
+            if self.members[to].kind == Kind.PROGRAMME:
+                why.no("KindMovesNothing", to)
         self._why_not_available(why, block, request)
         self.why_not_usable(why, self.project_of(series, block.issuance))
         if sender != home and block.entry:
@@ -400,7 +400,7 @@ class LedgerModel(RecognitionModel):
         kept, factor = count, block.factor
         if not going_home:
             self.why_not_enter(why, to, project, issuance, kg)
-            if not why.reasons or all(reason.error not in ("NotRecognised",) for reason in why.reasons):
+            if all(reason.error != "NotRecognised" for reason in why.reasons):
                 factor = min(factor, self.lowest_factor(to, project, issuance))
                 kept = count * factor // block.factor
                 if not kept:
@@ -474,7 +474,7 @@ class LedgerModel(RecognitionModel):
         series, first, member = order["series"], order["first"], order["member"]
         why = Why()
         self.why_not_registrar(why, member, call)
-        block = self._block_softly(why, series, order["blockFirst"])
+        block = self._block(why, series, order["blockFirst"])
         if block.holder != member:
             why.no("BlockNotHeldBy", series, order["blockFirst"], block.holder, member)
         if order["until"] <= self.now:
@@ -487,13 +487,6 @@ class LedgerModel(RecognitionModel):
         part = self._part(series, order["blockFirst"], first, order["last"])
         self._become(series, first, part, PLEDGED)
         self.pledges[series, first] = (call.signers[0], order["until"])
-
-    def _block_softly(self, why: Why, series: bytes, first: int) -> BlockRow:
-        block = self.blocks[series, first]
-        if not block.status:
-            why.no("BlockUnknown", series, first)
-            why.stop()
-        return block
 
     def CreditLedger_release(self, call: Call) -> None:
         order = call.args[0]

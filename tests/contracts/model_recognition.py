@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from tests.contracts import ids
 from tests.contracts.deployment import Role
-from tests.contracts.ids import NO_ID
 from tests.contracts.model_filings import FilingsModel
 from tests.contracts.model_state import Call, Journal, Table, Why
 
@@ -170,11 +169,15 @@ class RecognitionModel(FilingsModel):
 
     def recognises(self, member: int, methodology: bytes) -> bool:
         standing = self.standings[ids.subject(ids.METHODOLOGY, methodology), member]
-        return bool(standing.terms) and not standing.suspended and not standing.revoked and self.in_force(standing.terms)
+        stands = bool(standing.terms) and not standing.suspended and not standing.revoked
+        return stands and self.in_force(standing.terms)
 
     def applying(self, member: int, project: bytes, issuance: bytes) -> list[bytes]:
-        """Subjects whose terms apply to an arrival at `member`: the methodology always, the project unless the methodology's terms
-        cover it and it has none of its own, the issuance where it has some."""
+        """Subjects whose terms apply to an arrival at `member`.
+
+        The methodology always; the project unless the methodology's terms cover it and it has none of its own; the
+        issuance where it has some.
+        """
         methodology = ids.subject(ids.METHODOLOGY, self.projects[project].methodology)
         about_project = ids.subject(ids.PROJECT, project)
         apply = [methodology]
@@ -257,4 +260,4 @@ class RecognitionModel(FilingsModel):
                 why.no("RecognitionRevoked", subject, row.member, standing.revoked)
 
 
-__all__ = ["NO_CAP", "NO_ID", "RecognitionModel", "TermsRow", "year_in_china"]
+__all__ = ["NO_CAP", "RecognitionModel", "year_in_china"]

@@ -42,7 +42,8 @@ class Table(Generic[K, V]):
         self._default = default
 
     def __getitem__(self, key: K) -> V:
-        return self.rows.get(key, self._default)
+        row: V = self.rows.get(key, self._default)
+        return row
 
     def __setitem__(self, key: K, value: V) -> None:
         self._journal.entries.append((self, key, self.rows.get(key, _ABSENT)))
@@ -75,11 +76,10 @@ class Reason(NamedTuple):
     values: tuple[Any, ...]
 
     def fits(self, error: str, values: Sequence[Any]) -> bool:
-        return self.error == error and (
-            self.values == (...,)
-            or len(self.values) == len(values)
-            and all(mine is ... or mine == theirs for mine, theirs in zip(self.values, values, strict=True))
-        )
+        if self.error != error or self.values == (...,):
+            return self.error == error
+        pairs = zip(self.values, values, strict=False)
+        return len(self.values) == len(values) and all(mine is ... or mine == theirs for mine, theirs in pairs)
 
 
 class Refused(Exception):
@@ -96,7 +96,7 @@ class Refused(Exception):
 
 
 class Why:
-    """Collects reasons. Everything that is wrong is collected, as far as it can be known, before anything is written."""
+    """Collects reasons: everything that is wrong, as far as it can be known, before anything is written."""
 
     def __init__(self) -> None:
         self.reasons: list[Reason] = []

@@ -1,4 +1,4 @@
-"""The model's tables beside the contracts' views: one record, or everything; and the laws, read from the views alone."""
+"""The model's tables beside the contracts' views, record by record; and the laws, read from the views alone."""
 
 from __future__ import annotations
 
@@ -41,11 +41,7 @@ class Views:
 
     def compare_everything(self) -> int:
         """Every record of every table; answers how many."""
-        everything = [
-            (name, key)
-            for name in self._comparisons
-            for key in getattr(self.model, name).rows
-        ]
+        everything = [(name, key) for name in self._comparisons for key in getattr(self.model, name).rows]
         self.compare(everything)
         return len(everything)
 
@@ -222,7 +218,9 @@ class Views:
             _demand(block.entry == 0, "L5", f"block {first} at home carries terms", series)
             return
         entry = self.model.entries[block.entry]
-        _demand(entry is not None and entry.member == block.holder, "L5", f"block {first} entered under nothing", series)
+        _demand(
+            entry is not None and entry.member == block.holder, "L5", f"block {first} entered under nothing", series
+        )
         for number in filter(None, entry.terms):
             terms, ballot = self.hub.recognition.getTerms(number)
             _demand(ballot != ZERO and block.factorPpm <= terms.factorPpm, "L5", f"block {first}: {terms}", series)

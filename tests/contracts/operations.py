@@ -1,8 +1,8 @@
 """Where random operations come from: a world of members and keys, and generators that aim at a success or at one error.
 
-A generator proposes a plausible call; with a `flaw` (the name of a custom error) it tries to make that error the only thing
-wrong with it. It may answer None when the world has nothing to do it with. Whether a proposal does what it aims at is for
-the model to say; the generators know no more of the laws than where to look.
+A generator proposes a plausible call; with a `flaw` (the name of a custom error) it tries to make that error the only
+thing wrong with it. It may answer None when the world has nothing to do it with. Whether a proposal does what it aims at
+is for the model to say; the generators know no more of the laws than where to look.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BY_BALLOT: dict[str, int] = {}
 
 
 def operation(name: str, *flaws: str, ballot: int | None = None) -> Callable[[Generator], Generator]:
-    """Registers a generator of an operation, and the errors it can aim at. `ballot`: it makes actions of such ballots."""
+    """Registers a generator of an operation, and the errors it can aim at. `ballot`: the kind that its actions need."""
 
     def register(generator: Generator) -> Generator:
         SUCCESS.setdefault(name, []).append(generator)
@@ -156,7 +156,9 @@ class World:
         """Bytes, and who the model is to take for the signer."""
         if flaw == "SignatureInvalid":
             whole = self.hub.sign(order_type, order, key)
-            return self.rng.choice((whole[:64], b"", whole[:64] + b"\x05", whole[:32] + b"\xff" * 32 + whole[64:])), MALFORMED
+            return self.rng.choice(
+                (whole[:64], b"", whole[:64] + b"\x05", whole[:32] + b"\xff" * 32 + whole[64:])
+            ), MALFORMED
         if flaw == "NotOfficer" and self.rng.random() < 0.3:
             changed = dict(order)
             changed["request" if "request" in order else "revision"] = self.unique() if "request" in order else 9999
@@ -234,7 +236,7 @@ def ballot_call(
     """openBallot with these actions."""
     rule = world.model.rules[kind]
     actions = world.as_actions(items)
-    closes = world.now + world.rng.randint(max(rule.min_voting, DAY // 2), min(rule.max_voting, rule.min_voting + 2 * DAY))
+    closes = world.now + world.rng.randint(max(rule.min_voting, 36 * 3_600), min(rule.max_voting, 4 * DAY))
     if flaw == "BallotPeriodInvalid":
         closes = world.rng.choice((world.now, world.now + rule.min_voting - 1, world.now + rule.max_voting + 1))
     given = actions_hash(actions)

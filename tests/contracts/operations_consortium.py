@@ -52,7 +52,9 @@ def open_ballot(world: World, flaw: str | None) -> Call | None:
         if planned.note:
             return ballot_call(world, world.home(None, Kind.FULL), kind, items, invitations(world, kind, items), None)
     tries = 0
-    while not items or (rng.random() < (0.7 if kind == BallotKind.RECOGNITION else 0.5) and len(items) < 5):
+    # What changes no record can't come to fail before it is executed.
+    further = 0.88 if kind in (BallotKind.RULES, BallotKind.UPGRADE, BallotKind.PAUSE) else 0.7
+    while not items or (rng.random() < further and len(items) < 8):
         tries += 1
         if tries > 12:
             break
@@ -104,7 +106,7 @@ def open_ballots(world: World, outcome: int) -> list[bytes]:
         if reached == outcome:
             found.append(ballot)
     if len(live) < len(world.live):
-        world.live = live[-40:]
+        world.live = live[-80:]
         world.flawed = {ballot: flaw for ballot, flaw in world.flawed.items() if ballot in world.live}
     return found
 
@@ -129,7 +131,10 @@ def vote(world: World, flaw: str | None) -> Call | None:
     elif flaw == "BallotUnknown":
         ballot = world.unique()
     else:
-        ballot = world.pick(open_ballots(world, VOTING))
+        ballots = open_ballots(world, VOTING)
+        ballot = world.pick(ballots)
+        if ballot and rng.random() < 0.7:
+            ballot = min(ballots, key=lambda known: model.ballots[known].closes_at)
     if ballot is None:
         return None
     row = model.ballots[ballot]
@@ -157,7 +162,7 @@ def vote(world: World, flaw: str | None) -> Call | None:
     revision = model.votes[ballot, model.members[member].seat][1] + rng.choice((1, 1, 1, 5))
     if flaw == "RevisionStale":
         revision = rng.randint(0, model.votes[ballot, model.members[member].seat][1])
-    choice = 0 if flaw == "ChoiceInvalid" else rng.choices((1, 2, 3), (92, 5, 3))[0]
+    choice = 0 if flaw == "ChoiceInvalid" else rng.choices((1, 2, 3), (94, 4, 2))[0]
     order = {"ballot": ballot, "member": member, "choice": choice, "revision": revision}
     return world.ordered("Consortium", "vote", "VoteOrder", order, world.signer(member, Role.VOTER, flaw), flaw)
 
@@ -165,9 +170,7 @@ def vote(world: World, flaw: str | None) -> Call | None:
 def execution(world: World, ballot: bytes) -> Call:
     items = world.model.actions[ballot]
     actions = world.as_actions(items)
-    return Call(
-        "Consortium", "execute", (ballot, actions), world.anyone(), hashes=(orders_hash(actions),), items=items
-    )
+    return Call("Consortium", "execute", (ballot, actions), world.anyone(), hashes=(orders_hash(actions),), items=items)
 
 
 def orders_hash(actions: list[tuple[str, bytes]]) -> bytes:
@@ -203,9 +206,7 @@ def an_officer(world: World, role: Role, valid_for: int) -> dict[str, Any]:
     return {"account": world.new_key().address, "roles": int(role), "validUntil": world.now + valid_for}
 
 
-@operation(
-    "Consortium.setOfficer", "OfficerInvalid", "OfficerServesAnother", "OfficersTooMany", "LastVoter", *BY_ORDER
-)
+@operation("Consortium.setOfficer", "OfficerInvalid", "OfficerServesAnother", "OfficersTooMany", "LastVoter", *BY_ORDER)
 def set_officer(world: World, flaw: str | None) -> Call | None:
     rng, model = world.rng, world.model
     if flaw == "OrderRepeated":
@@ -230,7 +231,9 @@ def set_officer(world: World, flaw: str | None) -> Call | None:
     elif flaw == "LastVoter":
         voters = [a for a in held if model.serves(member, Role.VOTER, a)]
         if len(voters) != 1:
-            others = [m for m in world.members() if sum(model.serves(m, Role.VOTER, a) for a in model.officers_of[m]) == 1]
+            others = [
+                m for m in world.members() if sum(model.serves(m, Role.VOTER, a) for a in model.officers_of[m]) == 1
+            ]
             if not others:
                 return None
             member = rng.choice(others)
@@ -253,7 +256,11 @@ def set_officer(world: World, flaw: str | None) -> Call | None:
 
 def newcomers(world: World) -> list[int]:
     """Members that may go again without emptying the world: not the founders."""
-    return [member for member in world.members() if member not in world.hub.founders]
+    found = [member for member in world.members() if member not in world.hub.founders]
+    # Those whose voters will soon be gone wait for a ballot that restores them.
+    return [
+        member for member in found if world.model.has_voter(member, world.now + 15 * DAY) or world.rng.random() < 0.02
+    ]
 
 
 @operation("Consortium.leave", "LastFullMember", *BY_ORDER)
@@ -359,7 +366,12 @@ def admit(world: World, flaw: str | None) -> Call | None:
         kind = Kind(model.members[member].kind)
     elif flaw == "MemberIdInvalid":
         member, kind, parent = rng.choice(
-            ((0, Kind.FULL, 0), (1_000_000, Kind.PROGRAMME, 0), (FIRST_PROGRAMME + 9, Kind.FULL, 0), (member, Kind(2), member))
+            (
+                (0, Kind.FULL, 0),
+                (1_000_000, Kind.PROGRAMME, 0),
+                (FIRST_PROGRAMME + 9, Kind.FULL, 0),
+                (member, Kind(2), member),
+            )
         )
     elif flaw == "LastVoter":
         kind, member = Kind.ASSOCIATE, rng.choice(GB_CODES) + 7
@@ -429,7 +441,7 @@ def set_rule(world: World, flaw: str | None) -> Call | None:
         "minVoting": rng.choice((60, 3_600)),
         "maxVoting": rng.choice((2 * DAY, 30 * DAY)),
         "delay": rng.randint(1, 2) * 3_600 if slow else rng.choice((0, 0, 600)),
-        "executeWithin": rng.choice((2 * DAY, 14 * DAY)),
+        "executeWithin": rng.choice((10 * DAY, 60 * DAY)),
     }
     if flaw == "RuleInvalid":
         wrong = [{"quorumPpm": 0}, {"quorumPpm": 1_000_001}, {"approvalPpm": 0}, {"approvalPpm": 1_000_001}]
@@ -522,7 +534,7 @@ def some_subjects(world: World, flaw: str | None) -> list[bytes] | None:
     rng, model = world.rng, world.model
     subjects = []
     for _ in range(rng.choice((1, 1, 2, 3))):
-        kind = rng.choices((ids.METHODOLOGY, ids.PROJECT, ids.BLOCK), (1, 2, 9))[0]
+        kind = rng.choices((ids.METHODOLOGY, ids.PROJECT, ids.BLOCK), (1, 2, 7))[0]
         if kind == ids.BLOCK:
             key = world.sample(model.blocks, lambda _, row: row.status <= 3 and row.holds < MOST_HOLDS)
             if key is not None:
@@ -530,6 +542,9 @@ def some_subjects(world: World, flaw: str | None) -> list[bytes] | None:
         else:
             table: Any = model.methodologies if kind == ids.METHODOLOGY else model.projects
             key = world.sample(table)
+            used = world.sample(model.projects, lambda _, row: row.status == 1)
+            if used is not None and rng.random() < 0.7:
+                key = used if kind == ids.PROJECT else model.projects[used].methodology
             if key is not None:
                 subjects.append(ids.subject(kind, key))
     if not subjects:
@@ -616,7 +631,9 @@ def a_hold(world: World, flaw: str | None, fits: Any) -> bytes | None:
     return found
 
 
-@operation("Holds.lift", "HoldUnknown", "HoldEnded", "NotBallot", *(flaw for flaw in BY_ORDER if flaw != "MemberUnknown"))
+@operation(
+    "Holds.lift", "HoldUnknown", "HoldEnded", "NotBallot", *(flaw for flaw in BY_ORDER if flaw != "MemberUnknown")
+)
 def lift(world: World, flaw: str | None) -> Call | None:
     if flaw == "OrderRepeated":
         return world.repeat("Holds.lift")
@@ -692,7 +709,9 @@ def _mark(register: str) -> None:
     @operation(f"{register}.mark", "NotHolds")
     def mark(world: World, flaw: str | None) -> Call | None:
         subject = ids.subject(ids.PROJECT, world.sample(world.model.projects) or NO_ID)
-        return world.call(register, "mark", subject, world.rng.choice((1, -1)), sender=world.registrar(world.home(None)))
+        return world.call(
+            register, "mark", subject, world.rng.choice((1, -1)), sender=world.registrar(world.home(None))
+        )
 
 
 for _register in ("Methodologies", "Projects", "CreditLedger"):

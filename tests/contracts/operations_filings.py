@@ -31,11 +31,17 @@ def file(world: World, flaw: str | None) -> Call | None:
     if flaw == "MethodologyUnknown":
         supersedes = ids.record_id(ids.METHODOLOGY, member, world.unique())
     elif flaw == "MethodologyNotUsable":
-        supersedes = world.sample(model.methodologies, lambda key, row: ids.home_of(key) == member and row.status != FILED)
+        supersedes = world.sample(
+            model.methodologies, lambda key, row: ids.home_of(key) == member and row.status != FILED
+        )
     elif flaw == "NotHomeMember":
-        supersedes = world.sample(model.methodologies, lambda key, row: ids.home_of(key) != member and row.status == FILED)
+        supersedes = world.sample(
+            model.methodologies, lambda key, row: ids.home_of(key) != member and row.status == FILED
+        )
     elif rng.random() < 0.06:
-        supersedes = world.sample(model.methodologies, lambda key, row: ids.home_of(key) == member and row.status == FILED)
+        supersedes = world.sample(
+            model.methodologies, lambda key, row: ids.home_of(key) == member and row.status == FILED
+        )
     filing = {
         "request": world.unique(),
         "native": world.unique(),
@@ -47,7 +53,7 @@ def file(world: World, flaw: str | None) -> Call | None:
         "lineage": rng.choice((ZERO, world.unique())),
     }
     if flaw == "FilingInvalid":
-        wrong = [{"native": ZERO}, {"document": ZERO}, {"validUntil": start}]
+        wrong: list[dict[str, Any]] = [{"native": ZERO}, {"document": ZERO}, {"validUntil": start}]
         if model.members[member].kind != Kind.PROGRAMME:
             wrong.append({"definition": ZERO})
         filing |= rng.choice(wrong)
@@ -199,7 +205,9 @@ def amend(world: World, flaw: str | None) -> Call | None:
         start, end = world.rng.choice(((end + 1, end), (0, 0)))
     document = ZERO if flaw == "DocumentMissing" else world.unique()
     sender = world.registrar(ids.home_of(project), flaw)
-    return world.call("Projects", "amend", project, max(revision, 0), document, start, end, world.unique(), sender=sender)
+    return world.call(
+        "Projects", "amend", project, max(revision, 0), document, start, end, world.unique(), sender=sender
+    )
 
 
 @operation("Projects.withdraw", *PROJECT_FLAWS)
@@ -376,7 +384,7 @@ def some_terms(world: World, subject: bytes, flaw: str | None) -> dict[str, Any]
         "factorPpm": rng.choice((1_000_000, 1_000_000, 763_636, 500_000, 900_000, 1, 40_000)),
         "uses": rng.choice((510, 510, few_uses, few_uses | 2)),
         "validFrom": start,
-        "validUntil": world.now + rng.choice((2, 6, 400, 900, 900)) * DAY,
+        "validUntil": world.now + rng.choice((4, 400, 400, 900, 900, 900)) * DAY,
         "annualCapKg": rng.choice((NO_CAP, NO_CAP, NO_CAP, 5_000_000, 100_000, 5_000)),
         "coversEveryProject": subject[0] == ids.METHODOLOGY and rng.random() < 0.75,
     }
@@ -447,9 +455,13 @@ def revoke(world: World, flaw: str | None) -> Call | None:
 def end(world: World, flaw: str | None) -> Call | None:
     if flaw == "OrderRepeated":
         return world.repeat("Recognition.end")
-    found = world.sample(
-        world.model.standings, lambda _, row: row.terms and bool(row.revoked) == (flaw == "RecognitionRevoked")
-    )
+
+    def fits(_: Any, row: Any) -> bool:
+        if flaw is None and world.model.in_force(row.terms) and not row.suspended and world.rng.random() < 0.97:
+            return False  # most that end had come to nothing: otherwise nothing could be transferred for long
+        return bool(row.terms) and bool(row.revoked) == (flaw == "RecognitionRevoked")
+
+    found = world.sample(world.model.standings, fits)
     if found is None:
         return None
     subject, member = found

@@ -19,6 +19,7 @@ from tests.contracts.model_ledger import (
     BlockRow,
     true_predecessor,
 )
+from tests.contracts.model_state import Why
 from tests.contracts.operations import BY_ORDER, BY_REGISTRAR, Call, World, operation
 
 LEDGER = "CreditLedger"
@@ -55,7 +56,9 @@ def a_period(world: World, project: bytes, flaw: str | None) -> tuple[int, int, 
     start = world.rng.randint(row.start, max(row.start, row.end - length))
     if flaw == "PeriodOverlaps" and periods:
         other = world.rng.choice(periods)
-        start, end = world.rng.choice((other, (other[0] + 1, other[1]), (other[0] - 3, other[0]), (other[1], other[1] + 9)))
+        start, end = world.rng.choice(
+            (other, (other[0] + 1, other[1]), (other[0] - 3, other[0]), (other[1], other[1] + 9))
+        )
         return start, end, true_predecessor(tuple(first for first, _ in periods), start)
     if flaw == "PeriodOutsideCrediting":
         start = world.rng.choice((max(row.start - 5, 1), row.end - length + 1 if length else row.end + 1))
@@ -158,13 +161,17 @@ def void_verification(world: World, flaw: str | None) -> Call | None:
     elif flaw == "VerificationInUse":
         verification = world.sample(model.verifications, lambda _, row: row.drawn_kg and not row.voided)
     elif flaw == "PeriodPredecessorWrong":
-        verification = world.sample(model.verifications, lambda _, row: not row.drawn_kg and not row.voided and row.start)
+        verification = world.sample(
+            model.verifications, lambda _, row: not row.drawn_kg and not row.voided and row.start
+        )
     else:
         verification = world.sample(model.verifications, lambda _, row: not row.drawn_kg and not row.voided)
     if verification is None:
         return None
     row = model.verifications[verification]
-    predecessor = true_predecessor(tuple(first for first, _ in model.periods[row.project]), row.start) if row.start else 0
+    predecessor = (
+        true_predecessor(tuple(first for first, _ in model.periods[row.project]), row.start) if row.start else 0
+    )
     if flaw == "PeriodPredecessorWrong":
         predecessor = world.rng.choice((row.start, predecessor + 1, max(predecessor - 1, 0)))
     sender = world.registrar(ids.home_of(verification), flaw)
@@ -325,7 +332,9 @@ def a_part(world: World, flaw: str | None, block: tuple[bytes, int, BlockRow]) -
         first = rng.randint(start, row.last)
         last = rng.randint(first, row.last)
     if flaw == "RangeOutsideBlock":
-        first, last = rng.choice(((start, row.last + 1), (start - 1, row.last), (row.last + 1, row.last + 2), (last, first - 1)))
+        first, last = rng.choice(
+            ((start, row.last + 1), (start - 1, row.last), (row.last + 1, row.last + 2), (last, first - 1))
+        )
         if first < 0 or last < 0:
             first, last = start, row.last + 1
     if flaw == "BlockUnknown":
@@ -381,9 +390,11 @@ def propose(world: World, flaw: str | None) -> Call | None:
         return None
     home = ids.home_of(series)
     to = rng.choice(others)
-    if flaw is None and rng.random() < 0.85:
-        welcoming = [member for member in others if can_enter(world, member, series, row, request)]
-        to = rng.choice(welcoming) if welcoming else to
+    if flaw is None and rng.random() < 0.95:
+        objections = {member: why_not_there(world, member, series, row, request) for member in others}
+        welcoming = [member for member, errors in objections.items() if not errors]
+        barred = [member for member, errors in objections.items() if errors and "NotRecognised" not in errors]
+        to = rng.choice(barred if barred and rng.random() < 0.25 else welcoming or barred or others)
     if row.holder != home and home in others and flaw is None and rng.random() < 0.35:
         to = home
     if flaw == "TransferToItself":
@@ -419,17 +430,14 @@ def propose(world: World, flaw: str | None) -> Call | None:
 USE_FLAWS = ("ProjectNotUsable", "ProjectHeld", "MethodologyHeld")
 
 
-def can_enter(world: World, member: int, series: bytes, row: BlockRow, part: dict[str, Any]) -> bool:
-    """Whether the credits could be accepted there now."""
-    from tests.contracts.model_state import Why
-
+def why_not_there(world: World, member: int, series: bytes, row: BlockRow, part: dict[str, Any]) -> set[str]:
+    """Errors for which the credits could not be accepted there now."""
     why = Why()
     kg = (part["last"] - part["first"] + 1) * world.model.series[series].kg_per_serial
-    if member == ids.home_of(series):
-        return True
-    issuance = ids.subject(ids.ISSUANCE, series, row.issuance)
-    world.model.why_not_enter(why, member, world.model.project_of(series, row.issuance), issuance, kg)
-    return not why.reasons
+    if member != ids.home_of(series):
+        issuance = ids.subject(ids.ISSUANCE, series, row.issuance)
+        world.model.why_not_enter(why, member, world.model.project_of(series, row.issuance), issuance, kg)
+    return {reason.error for reason in why.reasons}
 
 
 def project_is_odd(world: World, series: bytes, issuance: int) -> bool:
@@ -444,7 +452,9 @@ def standing_is_odd(world: World, entry: int) -> bool:
     return any(standing.suspended or standing.revoked for standing in standings)
 
 
-@operation("CreditLedger.cosign", "CosignNotNeeded", "CosignBySame", "TransferUnknown", "TransferNotProposed", *BY_REGISTRAR)
+@operation(
+    "CreditLedger.cosign", "CosignNotNeeded", "CosignBySame", "TransferUnknown", "TransferNotProposed", *BY_REGISTRAR
+)
 def cosign(world: World, flaw: str | None) -> Call | None:
     transfer = a_transfer(world, flaw, lambda row: row.cosign_pending != (flaw == "CosignNotNeeded"))
     if transfer is None:
@@ -569,7 +579,9 @@ def retire(world: World, flaw: str | None) -> Call | None:
     if flaw == "PurposeInvalid":
         purpose = rng.choice((0, 9, 10, 11))
     year = rng.randint(2021, 2027) if (purpose == 1) != (flaw == "ComplianceYearInvalid") else 0
-    stated = flaw != "BeneficiaryMissing" and not (model.members[row.holder].kind == Kind.PROGRAMME and rng.random() < 0.7)
+    stated = flaw != "BeneficiaryMissing" and not (
+        model.members[row.holder].kind == Kind.PROGRAMME and rng.random() < 0.7
+    )
     request = {
         **a_part(world, flaw, block),
         "purpose": purpose,
@@ -692,7 +704,7 @@ def set_transfer_rules(world: World, flaw: str | None) -> Call | None:
         "newCounterpartyWait": rng.choice((0, 3_600, 6 * 3_600)),
         "minLifetime": rng.choice((60, 3_600)),
         "maxLifetime": rng.choice((3 * DAY, 10 * DAY)),
-        "cosignAboveKg": rng.choice((10_000, 200_000, 1_000_000)),
+        "cosignAboveKg": rng.choice((5_000, 20_000, 100_000)),
     }
     if flaw == "TransferRulesInvalid":
         rules |= rng.choice(({"minLifetime": 0}, {"maxLifetime": 59}, {"newCounterpartyWait": 30 * DAY}))

@@ -1,7 +1,7 @@
 """EIP-712 orders: the types as the interfaces' NatSpec states them, and their signatures.
 
-A digest is computed here from the type string in a few hashes; `typed_data` gives the same order in the form that wallets
-and eth-account take, and a test holds the two together.
+A digest is computed here from the type string in a few hashes; `typed_data` gives the same order in the form that
+wallets and eth-account take, and a test holds the two together.
 """
 
 from __future__ import annotations

@@ -41,9 +41,7 @@ def test_ape_script__deploys_a_hub_that_verifies(tmp_path: Path) -> None:
     constitution, out = tmp_path / "constitution.json", tmp_path / "deployment.json"
     constitution.write_text(json.dumps(founding({SHANGHAI: LocalSigner.random()})), encoding="utf-8")
     with EmbeddedChain(tmp_path / "home", port=0) as chain:
-        told = run_ape(
-            *(str(constitution), "--out", str(out), "--network", chain.rpc_url), home=tmp_path
-        )
+        told = run_ape(*(str(constitution), "--out", str(out), "--network", chain.rpc_url), home=tmp_path)
         assert told.returncode == 0, told.stdout + told.stderr
         with Node(chain.rpc_url, chain.chain_id) as node:
             verify(node, Deployment.load(out))

@@ -527,6 +527,16 @@ def test_keys_without_a_password__says_how_to_set_one(
     assert not (home / "keys").exists()
 
 
+def test_example_constitution__deployable_as_printed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["deploy", "--example"]) == 0
+    printed = capsys.readouterr()
+    assert "illustrative" in printed.err
+    constitution = home.parent / "constitution.json"
+    constitution.write_text(printed.out, encoding="utf-8")
+    assert run(["deploy", str(constitution), "--json"]) == 0
+    assert answer(capsys)["constitution_digest"] == Constitution.load(constitution).digest()
+
+
 def test_no_chain_for_this_home__says_how_to_start_one(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ ADAPTERS_MAY_USE = (
     "hub.errors",
 )
 SIGNERS = ("hub.chain.keys", "eth_account", "eth_keys", "coincurve")
-WIRING = ("hub.cli", "hub.commands", "hub.bootstrap", "hub.replay", "hub.demo")
+WIRING = ("hub.cli", "hub.commands", "hub.bootstrap", "hub.replay", "hub.demo", "hub.by_hand")
 """Where parts are put together: they may import everything, and only each other imports them."""
 
 

@@ -74,7 +74,7 @@ def ballot_opened(event: Event, rows: Rows) -> None:
         "execute_within": a["executeWithin"],
         "electorate": f"{a['electorate']:#066x}",
         "invited": f"{a['invited']:#066x}",
-        "actions": a["actions"],
+        "actions": [{"target": call["target"], "data": "0x" + call["data"].hex()} for call in a["actions"]],
         "executed_at": 0,
         "request": a["request"],
     }

@@ -1,4 +1,4 @@
-"""What the sync engine asks of the final chain: an interface, so that an adapter depends on no hub.
+"""What an adapter's sync asks of the final chain: an interface, so that an adapter depends on no hub.
 
 A city that runs an index of its own gives that; one that shares a machine with the hub gives the hub's. Ids are bytes.
 """
@@ -81,6 +81,10 @@ class Books(Protocol):
     def advance(self) -> int:
         """Follows the chain to its final head and returns that block's number. Raises RetryLater while no node
         answers."""
+        ...
+
+    def block_hash(self, number: int) -> str | None:
+        """Hash of a final block; None for one that the chain does not have, or that lies before the deployment."""
         ...
 
     def methodology_document(self, methodology: bytes) -> bytes | None:

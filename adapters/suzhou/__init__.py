@@ -1,0 +1,1 @@
+"""The Suzhou registry over a folder of CSV files."""

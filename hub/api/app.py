@@ -1,0 +1,93 @@
+"""The application: wires resources, limits and problems together, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from hub import __version__
+from hub.api import problems
+from hub.api.hub import Hub
+from hub.api.limits import Limits
+from hub.api.resources import (
+    ballots,
+    documents,
+    health,
+    holds,
+    index,
+    members,
+    methodologies,
+    orders,
+    projects,
+    recognitions,
+    requests,
+    retirements,
+    rules,
+    serials,
+    series,
+    totals,
+    transfers,
+)
+
+VERSION_PREFIX = "/v1"
+
+_DESCRIPTION = """\
+Read access to everything the consortium's chain says, as of the last projected block, and to the documents that members
+share by audience; and a counter for signed orders and sealed documents. The API signs nothing.
+
+* Every list answers in pages with a cursor; `next` is the path of the following page. Rows that arrive meanwhile shift
+  nothing.
+* Every answer has an ETag of its block; `If-None-Match` gives 304 while nothing changed.
+* Quantities are integer kg of CO2 equivalent and serial numbers; integers beyond 2^53 - 1 are text. Times are block
+  times in UTC+8.
+* Errors are problem details (RFC 9457) whose `type` is stable.
+* Who reads: public unless an endpoint says otherwise. Documents for members or auditors are read with a signed
+  `Authorization: Yrdhub <address>:<expires>:<signature>`, and each such access is recorded and kept for three years.
+"""
+
+RESOURCES = (
+    members,
+    ballots,
+    rules,
+    methodologies,
+    projects,
+    recognitions,
+    holds,
+    series,
+    transfers,
+    retirements,
+    serials,
+    totals,
+    documents,
+    orders,
+    requests,
+    index,
+)
+
+
+def create_app(hub: Hub) -> FastAPI:
+    """The application over `hub`. No CORS: pages of other origins are not served."""
+    app = FastAPI(
+        title="YRD Carbon Inclusion Hub",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url=f"{VERSION_PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        separate_input_output_schemas=True,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.hub = hub
+    problems.install(app)
+    app.add_middleware(Limits)
+    for resource in RESOURCES:
+        app.include_router(resource.router, prefix=VERSION_PREFIX, responses=problems.PROBLEMS)
+    app.include_router(health.router)
+    return app
+
+
+def _operation_id(route: Any) -> str:
+    """The endpoint's own name: what clients generated from the OpenAPI will call."""
+    return str(route.name)

@@ -1,0 +1,1 @@
+"""One file a resource: its models, its filters, its endpoints."""

@@ -1,0 +1,120 @@
+"""A city without an adapter writes by hand: the same canonical records, decided and signed the same way, one at a time.
+
+Each record has a number of the city's own (its paper, its spreadsheet row). The number makes the request id, so that the
+same record given twice is carried out once, whoever types it and however often.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from adapters.protocol import RegistryProfile
+from adapters.sync.plan import HeldBack, Plan, Planner, Write
+from adapters.sync.planned import PlannedBooks
+from hub.bootstrap import TRANSFER_LIFETIME, OpenIndex, StoredDocuments
+from hub.chain.codec import encode_batch
+from hub.chain.keys import Signer
+from hub.chain.sending import send
+from hub.errors import RecordRefused
+from hub.index.books import IndexBooks
+from mutual_recognition.records import Record
+
+REGISTRY = "by-hand"
+"""Registry code of records that no registry system has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of a record: requests written now, and those that had been carried out before (each 0x-hex)."""
+
+    written: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+    block: int = 0
+    transactions: list[str] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
+
+
+class ByHand:
+    """Records of `member`, signed by its registrar's key. `registry` is the code under which its ids are made."""
+
+    def __init__(
+        self,
+        index: OpenIndex,
+        signer: Signer,
+        member: int,
+        *,
+        registry: str = REGISTRY,
+        asset_key: bytes | None = None,
+        transfer_lifetime: int = TRANSFER_LIFETIME,
+    ) -> None:
+        self._index = index
+        self._signer = signer
+        self._member = member
+        self._profile = RegistryProfile(
+            name=registry,
+            member=member,
+            registry=registry,
+            title="by hand",
+            idempotent_push=False,
+            lookup=False,
+        )
+        self._asset_key = asset_key
+        self._transfer_lifetime = transfer_lifetime
+
+    def carry_out(self, record: Record) -> Carried:
+        """Writes what `record` asks for, once. Raises RecordRefused (it cannot be planned) or ChainRefused."""
+        books = IndexBooks(self._index.reader, self._index.indexer)
+        try:
+            books.advance()
+            plan = self._plan(record, books)
+            before = books.carried_out(self._member, [write.request for write in plan.writes])
+        finally:
+            books.close()
+        open_writes = [write for write in plan.writes if write.request not in before]
+        transactions = [self._send(writes) for writes in _by_register(open_writes)]
+        if plan.documents:
+            documents = [(document.digest(), document.canonical()) for document in plan.documents]
+            StoredDocuments(self._index, self._signer, self._member).deliver(documents)
+        block = self._index.indexer.follow().block
+        return Carried(
+            ["0x" + write.request.hex() for write in open_writes],
+            ["0x" + request.hex() for request in before],
+            block,
+            transactions,
+            ["0x" + document.digest().hex() for document in plan.documents],
+        )
+
+    def _plan(self, record: Record, books: IndexBooks) -> Plan:
+        planner = Planner(
+            self._profile,
+            PlannedBooks(books),
+            asset_key=self._asset_key,
+            transfer_lifetime=self._transfer_lifetime,
+            now=lambda: int(time.time()),
+            transfers_of=lambda transfer: [bytes.fromhex(transfer.removeprefix("0x"))],
+        )
+        try:
+            return planner.plan(record)
+        except HeldBack as held:
+            raise RecordRefused(
+                held.message,
+                code=held.code,
+                where=f"record {getattr(record, 'native_id', '')} of member {self._member}",
+            ) from held
+
+    def _send(self, writes: Sequence[Write]) -> str:
+        data = writes[0].call if len(writes) == 1 else encode_batch([write.call for write in writes])
+        to = self._index.deployment.address(writes[0].contract)
+        return send(self._signer, self._index.node, to, data).tx_hash
+
+
+def _by_register(writes: Sequence[Write]) -> list[list[Write]]:
+    groups: list[list[Write]] = []
+    for write in writes:
+        if groups and groups[-1][0].contract == write.contract:
+            groups[-1].append(write)
+        else:
+            groups.append([write])
+    return groups

@@ -1,0 +1,194 @@
+"""The demo's world in one folder: chain, deployment, keys of four cities, two registries with their syncs, one index.
+
+It touches nothing outside its folder. Made at the first call, found again later (`yrdhub up`); registries and chain are
+child processes, each ended by its own id.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adapters.protocol import RegistryAdapter
+from adapters.sandbox.process import SandboxProcess
+from adapters.sync.engine import PassReport, SyncEngine
+from adapters.sync.journal import Journal
+from hub.bootstrap import OpenIndex, open_index, open_sync
+from hub.by_hand import ByHand
+from hub.chain.connection import Node
+from hub.chain.deployment import Deployment, deploy_once
+from hub.chain.keys import LocalSigner
+from hub.demo.adapters import configure_adapter
+from hub.demo.cities import WITH_REGISTRY, City, Keys, Role, constitution, open_keys, read_or_make_secret
+from hub.errors import ConfigurationWrong, StopAndTell
+from hub.network.embedded import EmbeddedChain
+
+MARK = "demo.json"
+"""Its presence says that a folder is a demo's, and may be deleted with all that is in it."""
+
+_PASSES_AT_MOST = 20
+_EXPORT_SECONDS = 0.7
+"""A registry that exports files does so within half a second of a change."""
+
+Note = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Registry:
+    """A city's registry in the demo: its process, and the sync between it and the chain."""
+
+    city: City
+    process: SandboxProcess
+    adapter: RegistryAdapter
+    sync: SyncEngine
+    journal: Journal
+
+    def operate(self, operation: str, **fields: Any) -> dict[str, Any]:
+        """What the city's own staff does at their registry. Raises RegistryRefusal."""
+        answer: dict[str, Any] = self.process.control(operation, **fields)
+        return answer
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that a story needs, open."""
+
+    home: Path
+    chain: EmbeddedChain
+    index: OpenIndex
+    keys: Keys
+    registries: dict[str, Registry] = field(default_factory=dict)
+
+    @property
+    def node(self) -> Node:
+        return self.index.node
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.index.deployment
+
+    def key(self, city: City, role: Role) -> LocalSigner:
+        """A city's key."""
+        return self.keys[city.name, role]
+
+    def by_hand(self, city: City) -> ByHand:
+        """The desk of a city that has no adapter: what `yrdhub transfer`, `credits` and the like work with."""
+        return ByHand(self.index, self.key(city, "registrar"), city.member)
+
+    def sync_all(self) -> dict[str, PassReport]:
+        """Passes of every registry's sync, in turn, until a round finds nothing to do. Sums by city.
+
+        Raises StopAndTell when rounds find something to do for ever.
+        """
+        sums = {name: PassReport() for name in self.registries}
+        rested = 0
+        for _ in range(_PASSES_AT_MOST):
+            quiet = True
+            for name, registry in self.registries.items():
+                report = registry.sync.run_once()
+                total = sums[name]
+                for counted in ("read", "faults", "written", "told", "documents"):
+                    setattr(total, counted, getattr(total, counted) + getattr(report, counted))
+                total.held = report.held
+                total.trouble += report.trouble
+                quiet = quiet and not (report.read or report.written or report.told)
+            rested = rested + 1 if quiet else 0
+            if rested == 2:
+                return sums
+            if quiet:
+                time.sleep(_EXPORT_SECONDS)
+        raise StopAndTell(
+            f"the registries and the chain are not at rest after {_PASSES_AT_MOST} rounds",
+            what=", ".join(f"{name}: {report}" for name, report in sums.items()),
+            remedy="report this; nothing is lost, the journals have every record",
+            code="demo_restless",
+        )
+
+
+def remove_world(home: Path) -> None:
+    """Deletes an earlier demo in `home`, its chain stopped first. Raises ConfigurationWrong for a folder that is none."""
+    if not home.exists() or not any(home.iterdir()):
+        return
+    if not (home / MARK).exists():
+        raise ConfigurationWrong(
+            "this folder holds something that is no demo, and stays as it is",
+            where=str(home),
+            remedy="name another folder with --home, or move this one away",
+            code="not_a_demo",
+        )
+    EmbeddedChain(home).stop()
+    shutil.rmtree(home)
+
+
+def note_told(home: Path, agrees: bool) -> None:
+    """Remembers that the story was told here to its end."""
+    (home / MARK).write_text(json.dumps({"told": True, "agrees": agrees}) + "\n")
+
+
+def is_told(home: Path) -> bool:
+    """Whether the story was told here to its end, and added up."""
+    try:
+        mark = json.loads((home / MARK).read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(mark.get("told") and mark.get("agrees"))
+
+
+@contextmanager
+def open_world(home: Path, note: Note = lambda text: None, *, leave_chain: bool = False) -> Iterator[World]:
+    """The world in `home`. Chain and registries run inside the block; `leave_chain`: the chain goes on after it."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not (home / MARK).exists():
+        (home / MARK).write_text(json.dumps({"told": False}) + "\n")
+    with ExitStack() as stack:
+        chain = EmbeddedChain(home)
+        if leave_chain:
+            chain.start()
+        else:
+            stack.enter_context(chain)
+        keys = open_keys(home / "keys")
+        node = stack.enter_context(Node(chain.rpc_url))
+        deployment = _deployed(home, chain, node, keys, note)
+        index = stack.enter_context(open_index(node, deployment, f"sqlite:///{home / 'hub.sqlite'}"))
+        index.indexer.follow()
+        world = World(home, chain, index, keys)
+        asset_key = bytes.fromhex(read_or_make_secret(home / "asset.key", secrets.token_hex(32)))
+        for city in WITH_REGISTRY:
+            world.registries[city.name] = _open_registry(stack, world, city, asset_key)
+        yield world
+
+
+def _open_registry(stack: ExitStack, world: World, city: City, asset_key: bytes) -> Registry:
+    process = SandboxProcess(
+        "shanghai" if city.name == "shanghai" else "suzhou", world.home / "registries" / city.name, samples=False
+    )
+    stack.enter_context(process)
+    adapter = configure_adapter(world.home, city, process)
+    stack.callback(adapter.close)
+    journal_file = world.home / "sync" / f"{city.name}.sqlite"
+    journal_file.parent.mkdir(exist_ok=True)
+    sync, journal = stack.enter_context(
+        open_sync(world.index, adapter, world.key(city, "registrar"), journal_file, asset_key=asset_key)
+    )
+    return Registry(city, process, adapter, sync, journal)
+
+
+def _deployed(home: Path, chain: EmbeddedChain, node: Node, keys: Keys, note: Note) -> Deployment:
+    file = home / "deployment.json"
+    if file.exists():
+        deployment = Deployment.load(file)
+        deployment.check(node)
+        return deployment
+    note("creating the registers on a chain of the demo's own")
+    founding = constitution(keys)
+    (home / "constitution.json").write_text(founding.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    deployment = deploy_once(file, node, LocalSigner.random(), founding)
+    chain.save()
+    return deployment
