@@ -86,6 +86,7 @@ class Submitter:
         self._node = node
         self._deployment = deployment
         self._signer = signer
+        self._in_doubt: Submission | None = None
 
     # ---------------------------------------------------------------- submit
 
@@ -94,6 +95,8 @@ class Submitter:
 
         Raises RetryLater while the node does not answer; nothing is lost then, the next call goes on.
         """
+        if self._in_doubt is not None:
+            self._include(self._in_doubt)
         rows = _take(self._journal.planned(2 * MOST_WRITES))
         refused = 0
         while rows:
@@ -145,9 +148,17 @@ class Submitter:
         return self._journal.sign(rows[0].contract, self._signer.address, signed, rows)
 
     def _broadcast(self, submission: Submission) -> None:
-        """Sends it and waits for a block, since the next batch is simulated on what this one leaves. Whatever goes
-        wrong
-        from here on, `confirm` finds out: the bytes are kept.
+        """Sends it and waits for a block. Whatever goes wrong from here on, `confirm` finds out: the bytes are kept."""
+        try:
+            self._include(submission)
+        except RetryLater as trouble:
+            log.warning("not_included_yet", tx_hash=submission.tx_hash, trouble=str(trouble))
+            self._in_doubt = submission
+
+    def _include(self, submission: Submission) -> None:
+        """Sends the bytes, again where they were sent before, and waits until a block has them.
+
+        The next batch is simulated on what this one leaves: before that it could be refused for want of it.
         """
         try:
             self._node.send_raw(submission.raw)
@@ -156,8 +167,7 @@ class Submitter:
             log.warning("nonce_taken", nonce=submission.nonce, tx_hash=submission.tx_hash)
         except ChainRefused as refused:
             log.warning("transaction_reverted", tx_hash=submission.tx_hash, refusal=refused.error)
-        except RetryLater as trouble:
-            log.warning("not_included_yet", tx_hash=submission.tx_hash, trouble=str(trouble))
+        self._in_doubt = None
 
     def _to(self, rows: Sequence[OutboxRow]) -> str:
         return self._deployment.address(rows[0].contract)

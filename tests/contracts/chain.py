@@ -58,7 +58,7 @@ def _signer(secret: bytes) -> PrivateKey:
 
 
 class Reverted(Exception):
-    """A call reverted. `error` and `values` are the innermost custom error's; `path`: batch or ballot items around it."""
+    """A call reverted. `error` and `values` are the innermost custom error's, `path` the items around it."""
 
     def __init__(
         self, error: str, values: dict[str, Any], path: tuple[tuple[str, int], ...] = (), gas: int = 0

@@ -14,8 +14,9 @@ from eth_utils.crypto import keccak
 from tests.contracts import ids
 from tests.contracts.deployment import Deployment, Kind, Role
 from tests.contracts.ids import ZERO
-from tests.contracts.model_consortium import MemberRow, OfficerRow, RuleRow
-from tests.contracts.model_ledger import AVAILABLE, CANCELLED, PLEDGED, RETIRED, LedgerModel, RulesRow
+from tests.contracts.model_ballots import MemberRow, OfficerRow, RuleRow
+from tests.contracts.model_issuing import AVAILABLE, CANCELLED, PLEDGED, RETIRED, RulesRow
+from tests.contracts.model_ledger import LedgerModel
 from tests.contracts.model_state import Call, Journal, Refused, Table, Why
 
 LONGEST_HOLD = 30 * 86_400

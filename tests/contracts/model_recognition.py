@@ -240,7 +240,7 @@ class RecognitionModel(FilingsModel):
         return [(subject, self.standings[subject, row.member]) for subject in subjects]
 
     def why_not_used(self, why: Why, entry: int, purpose: int) -> None:
-        """Use: no standing of the entry suspended, none revoked with an effect on what is there, the purpose permitted."""
+        """Use: no standing suspended, none revoked with an effect on what is there, the purpose permitted."""
         row = self.entries[entry]
         for subject, standing in self._entered_under(entry):
             if standing.suspended:

@@ -10,7 +10,7 @@ from tests.contracts import ids
 from tests.contracts.deployment import Deployment, Kind
 from tests.contracts.ids import NO_ID, ZERO
 from tests.contracts.model import Model
-from tests.contracts.model_ledger import CANCELLED, RETIRED, WRONG_ISSUANCE
+from tests.contracts.model_issuing import CANCELLED, RETIRED, WRONG_ISSUANCE
 
 
 class Diverged(AssertionError):

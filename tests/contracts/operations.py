@@ -1,8 +1,8 @@
 """Where random operations come from: a world of members and keys, and generators that aim at a success or at one error.
 
 A generator proposes a plausible call; with a `flaw` (the name of a custom error) it tries to make that error the only
-thing wrong with it. It may answer None when the world has nothing to do it with. Whether a proposal does what it aims at
-is for the model to say; the generators know no more of the laws than where to look.
+thing wrong with it. It may answer None when the world has nothing to do it with. Whether a proposal does what it aims
+at is for the model to say; the generators know no more of the laws than where to look.
 """
 
 from __future__ import annotations

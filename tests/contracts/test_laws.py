@@ -11,15 +11,8 @@ import pytest
 from tests.contracts.artifacts import load_artifacts
 from tests.contracts.deployment import REGISTERS, deploy_all
 from tests.contracts.operations import World
-from tests.contracts.run_of_operations import (
-    ONLY_REFUSED,
-    Run,
-    Tally,
-    lone_world,
-    settle,
-    standard_world,
-    take_every_seat,
-)
+from tests.contracts.run_of_operations import ONLY_REFUSED, Run, Tally
+from tests.contracts.worlds import lone_world, settle, standard_world, take_every_seat
 
 OPERATIONS = int(os.environ.get("YRDHUB_SOAK_OPERATIONS", "20000"))
 SEED = int(os.environ.get("YRDHUB_SEED") or random.SystemRandom().getrandbits(48))
@@ -132,9 +125,9 @@ def test_abi__calls_and_events__no_free_text() -> None:
         for entry in load_artifacts(REGISTERS)[name].abi:
             for item in entry.get("inputs", []):
                 kind = str(item["type"])
-                if kind.startswith("string") or (kind.startswith("bytes") and kind[5:6] in ("", "[")):
-                    if item["name"].strip("_") not in carried:
-                        free.append(f"{name}.{entry.get('name', entry['type'])}({item['name']})")
+                unbounded = kind.startswith("string") or (kind.startswith("bytes") and kind[5:6] in ("", "["))
+                if unbounded and item["name"].strip("_") not in carried:
+                    free.append(f"{name}.{entry.get('name', entry['type'])}({item['name']})")
     assert not free
 
 

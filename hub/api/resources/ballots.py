@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from hub.api.pages import Page, Pages
 from hub.api.problems import NO_SUCH
@@ -60,8 +60,10 @@ class Tally(BaseModel):
 class Action(BaseModel):
     """What is called when the ballot passes."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     target: Address
-    register_name: Annotated[str | None, Field(serialization_alias="register", examples=["Recognition"])]
+    register_name: Annotated[str | None, Field(alias="register", examples=["Recognition"])]
     function: Annotated[str | None, Field(examples=["recognise"])]
     arguments: Annotated[dict[str, Any] | None, Field(examples=[{"subject": "0x" + "01" * 32}])]
     data: Annotated[str, Field(examples=["0x7d8c2a11"])]

@@ -39,7 +39,7 @@ class IndexStatus(BaseModel):
 
     as_of: AsOf
     head: Head | None
-    trouble: Annotated[str | None, Field(examples=[None])]
+    trouble: Annotated[str | None, Field(examples=["unavailable: the node does not answer"])]
     rows: Annotated[dict[str, int], Field(examples=[{"members": 4, "issuances": 12}])]
     digest: ProjectionsDigest | None
 

@@ -72,8 +72,8 @@ class OrderAnswer(BaseModel):
     primary_type: Annotated[str, Field(examples=["VoteOrder"])]
     message: Annotated[dict[str, Any], Field(examples=[{"ballot": "0x" + "5a" * 32}])]
     signers: list[Address]
-    status: Annotated[Word, Field(examples=[{"code": "queued", "zh": "已受理", "en": "queued"}])]
-    reason: Annotated[dict[str, Any] | None, Field(examples=[None])]
+    status: Annotated[Word, Field(examples=[{"code": "refused", "zh": "链上拒绝", "en": "refused by the chain"}])]
+    reason: Annotated[dict[str, Any] | None, Field(examples=[{"error": "last_voter", "kind": "chain_refused"}])]
     tx_hash: Id32 | None
     transaction: Transaction
     received_at: Moment | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from hub.api.pages import as_of
@@ -67,8 +67,10 @@ class Pause(BaseModel):
 class AllowedCall(BaseModel):
     """A function that ballots of one kind may call."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     target: Address
-    register_name: Annotated[str | None, Field(serialization_alias="register", examples=["Recognition"])]
+    register_name: Annotated[str | None, Field(alias="register", examples=["Recognition"])]
     selector: Annotated[str, Field(examples=["0x7d8c2a11"])]
     function: Annotated[str | None, Field(examples=["recognise"])]
     kind: Word
@@ -77,7 +79,9 @@ class AllowedCall(BaseModel):
 class RegisterCode(BaseModel):
     """Which code stands behind a register's address."""
 
-    register_name: Annotated[str, Field(serialization_alias="register", examples=["CreditLedger"])]
+    model_config = ConfigDict(populate_by_name=True)
+
+    register_name: Annotated[str, Field(alias="register", examples=["CreditLedger"])]
     address: Address | None
     implementation: Address
     since: Seen

@@ -56,7 +56,7 @@ class Transfer(BaseModel):
     factor_ppm: Annotated[Ppm | None, Field(description="the arrived block's factor")]
     entry: Annotated[int | None, Field(description="the terms it entered under; null on the way home", examples=[1])]
     arriving_kg: Annotated[Kg | None, Field(description="before the cut, as caps count it")]
-    reason: Annotated[int | None, Field(description="of a rejection: a code of the DES response list", examples=[None])]
+    reason: Annotated[int | None, Field(description="of a rejection: a code of the DES response list", examples=[3])]
     ended_at: Moment | None
     request: Id32
     proposed: Seen
