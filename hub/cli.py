@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "registry": ("hub.commands.registry", "File a methodology or register a project, by hand"),
     "serial": ("hub.commands.serial", "One serial number's whole life"),
     "sync": ("hub.commands.sync", "Sync a city's registry with the chain, and see how it stands"),
+    "api": ("hub.commands.api", "Serve the HTTP interface: reads, documents, orders to relay"),
+    "relay": ("hub.commands.relay", "Send the signed orders that the API took"),
     "deploy": ("hub.commands.deploy", "Create the registers on the chain, once, by a constitution"),
 }
 

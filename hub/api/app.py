@@ -85,7 +85,20 @@ def create_app(hub: Hub) -> FastAPI:
     for resource in RESOURCES:
         app.include_router(resource.router, prefix=VERSION_PREFIX, responses=problems.PROBLEMS)
     app.include_router(health.router)
+    _complete_openapi(app)
     return app
+
+
+def _complete_openapi(app: FastAPI) -> None:
+    """Adds the form of problems, which no endpoint returns by itself."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        specification = make()
+        specification["components"]["schemas"].setdefault("Problem", problems.Problem.model_json_schema())
+        return specification
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _operation_id(route: Any) -> str:

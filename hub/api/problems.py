@@ -157,7 +157,6 @@ def _plain(status: HTTPStatus, code: str, detail: str, request: Request) -> dict
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
-        "model": Problem,
         "description": description,
         "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}},
     }
@@ -193,7 +192,6 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 NO_SUCH: dict[int | str, dict[str, Any]] = {
     404: {
-        "model": Problem,
         "description": "There is no such record, as of the index's block",
         "content": {
             PROBLEM_MEDIA_TYPE: {

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from fastapi import Header
+from fastapi import Security
+from fastapi.security import APIKeyHeader
 from sqlalchemy import Connection
 
 from hub.api.hub import Hub
@@ -20,14 +21,16 @@ from hub.errors import RecordRefused
 
 _FORM = re.compile(r"Yrdhub (0x[0-9a-fA-F]{40}):([0-9]{1,12}):(0x[0-9a-fA-F]{130})")
 
-Authorization = Annotated[
-    str | None,
-    Header(
-        description="`Yrdhub <address>:<expires>:<signature>`: EIP-712 `ReadOrder(address reader,uint40 expires)` in "
-        "the Consortium's domain, at most 10 minutes ahead. Without it only public documents are read.",
-        max_length=400,
-    ),
-]
+_SCHEME = APIKeyHeader(
+    name="Authorization",
+    scheme_name="Reading order",
+    description="`Yrdhub <address>:<expires>:<signature>`: EIP-712 `ReadOrder(address reader,uint40 expires)` in the "
+    "Consortium's domain, at most 10 minutes ahead. Without it only public documents are read.",
+    auto_error=False,
+)
+
+Authorization = Annotated[str | None, Security(_SCHEME)]
+"""The header as it came, or None."""
 
 
 def reader_of(connection: Connection, hub: Hub, authorization: str | None) -> Reader:

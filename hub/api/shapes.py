@@ -46,7 +46,6 @@ Id12Query = Annotated[str | None, Query(pattern="^0x[0-9a-f]{24}$", description=
 Id32Query = Annotated[str | None, Query(pattern="^0x[0-9a-f]{64}$", description="0x-hex in lower case, 32 bytes")]
 MemberQuery = Annotated[int | None, Query(ge=1, lt=2**24, description="GB/T 2260 code, or a programme's number")]
 SerialQuery = Annotated[int | None, Query(ge=0, lt=2**63)]
-CodeQuery = Annotated[str | None, Query(max_length=40, description="one of the codes that answers carry")]
 
 
 class Word(BaseModel):
@@ -104,8 +103,8 @@ class Serials(BaseModel):
     """A range of serial numbers, both ends included."""
 
     first: Whole
-    last: Whole
-    count: Whole
+    last: Annotated[Whole, Field(examples=[1100])]
+    count: Annotated[Whole, Field(examples=[100])]
 
     @staticmethod
     def of(row: Row) -> Serials:
@@ -139,6 +138,18 @@ def word(kind: type[IntEnum] | type[IntFlag], value: int) -> Word:
         return Word(code=str(value), zh=str(value), en=str(value))
     zh, en = WORDS[kind][value]
     return Word(code=(kind(value).name or "").lower(), zh=zh, en=en)
+
+
+def one_of(kind: type[IntEnum]) -> Any:
+    """A query parameter that takes the codes of `kind`; `number_of` reads it."""
+    codes = [member.name.lower() for member in kind]
+    return Query(max_length=40, description="a code", json_schema_extra={"examples": codes})
+
+
+def shown(value: IntEnum | IntFlag, *, several: bool = False) -> Any:
+    """The example of a field that carries codes of one kind."""
+    example = word(type(value), value).model_dump()
+    return Field(examples=[[example] if several else example])
 
 
 def number_of(kind: type[IntEnum], code: str | None, parameter: str) -> int | None:

@@ -40,7 +40,7 @@ def take_snapshot(
     request: Request,
     response: Response,
     hub: TheHub,
-    authorization: Authorization = None,
+    authorization: Authorization,
     if_none_match: Annotated[
         str | None, Header(description="The ETag of an earlier answer; 304 when it still holds", max_length=1000)
     ] = None,

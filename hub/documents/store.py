@@ -30,7 +30,7 @@ _ID_OF = {
 LISTING = Listing(
     "documents",
     t.documents,
-    order=(t.documents.c.digest,),
+    order=(t.documents.c.received_at, t.documents.c.digest),
     filters={
         name: t.documents.c[name] for name in ("kind", "member", "registry", "record", "version", "describes", "seal")
     },
@@ -106,7 +106,7 @@ def get(connection: Connection, digest: str, reader: Reader) -> Row | None:
 def search(
     connection: Connection, reader: Reader, filters: dict[str, Any], after: tuple[Any, ...] | None, limit: int
 ) -> tuple[list[Row], tuple[Any, ...] | None]:
-    """A page of what `reader` may read, in the order of digests, and the key that the next page starts after."""
+    """A page of what `reader` may read, in the order of arrival, and the key that the next page starts after."""
     return read_page(connection, LISTING, filters, after, limit, also=(readable_by(reader),))
 
 

@@ -46,7 +46,7 @@ def lone_world() -> Deployment:
 
 
 def settle(run: Run) -> None:
-    """What registries have before anything moves: series, recognised methodologies, projects, verifications, issuances."""
+    """What registries have before anything moves: series, recognised methodologies, projects, issuances."""
     world = run.world
     founders = list(world.hub.founders)
     for member in founders:

@@ -9,10 +9,8 @@ import pytest
 
 from hub.bootstrap import OpenIndex
 from hub.chain.connection import Node
-from hub.chain.deployment import deploy
-from hub.chain.keys import LocalSigner
 from hub.network.embedded import EmbeddedChain
-from tests.integration.consortium import CDM, HEFEI, SHANGHAI, SUZHOU, City, Hub, constitution, opened
+from tests.integration.consortium import SHANGHAI, SUZHOU, City, Hub, found_hub, opened
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +23,8 @@ def shared_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedC
 @pytest.fixture(scope="session")
 def shared_hub(shared_chain: EmbeddedChain) -> Iterator[Hub]:
     """The registers, deployed once. Ask for `city_hub`, which is put back after the test."""
-    signers = {member: LocalSigner.random() for member in (SHANGHAI, SUZHOU, HEFEI, CDM)}
     with Node(shared_chain.rpc_url, shared_chain.chain_id) as node:
-        yield Hub(node, deploy(node, LocalSigner.random(), constitution(signers)), signers)
+        yield found_hub(node)
 
 
 @pytest.fixture

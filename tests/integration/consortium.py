@@ -16,7 +16,7 @@ from hub.bootstrap import OpenIndex, open_index, open_sync
 from hub.chain.codec import encode_call
 from hub.chain.connection import Node, Receipt
 from hub.chain.constitution import Constitution
-from hub.chain.deployment import Deployment
+from hub.chain.deployment import Deployment, deploy
 from hub.chain.enums import BallotKind, Choice
 from hub.chain.keys import LocalSigner, sign_order
 from hub.chain.orders import Action, BallotOrder, VoteOrder, hash_actions, order_id
@@ -145,6 +145,17 @@ class Hub:
         } | terms
         arguments = [subject, [{"member": member, "terms": agreed} for member in members]]
         return self.decide(BallotKind.RECOGNITION, [self.action("Recognition", "recognise", arguments)], no=no)
+
+
+def secret_of(member: int) -> bytes:
+    """The key that does everything for a member in these tests; of our own making."""
+    return ids.native_key("illustrative key", str(member))
+
+
+def found_hub(node: Node) -> Hub:
+    """Deploys the registers with the small consortium."""
+    signers = {member: LocalSigner(secret_of(member)) for member in (SHANGHAI, SUZHOU, HEFEI, CDM)}
+    return Hub(node, deploy(node, LocalSigner.random(), constitution(signers)), signers)
 
 
 def methodology(member: int, code: str = "M1", version: str = "1") -> bytes:

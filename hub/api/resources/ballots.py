@@ -12,7 +12,6 @@ from hub.api.pages import Page, Pages
 from hub.api.problems import NO_SUCH
 from hub.api.shapes import (
     Address,
-    CodeQuery,
     Id32,
     Id32Path,
     MemberCode,
@@ -24,6 +23,8 @@ from hub.api.shapes import (
     answers,
     moment,
     number_of,
+    one_of,
+    shown,
     word,
 )
 from hub.api.snapshots import At, Snapshot
@@ -42,7 +43,7 @@ class Vote(BaseModel):
     """A member's vote in force; a higher revision replaced lower ones."""
 
     member: MemberCode
-    choice: Word
+    choice: Annotated[Word, shown(Choice.YES)]
     revision: Annotated[int, Field(examples=[1])]
     voter: Address
     cast: Seen
@@ -73,8 +74,8 @@ class Ballot(BaseModel):
     """A ballot as of the answer's block. `outcome` follows from the votes and that block's time."""
 
     ballot: Id32
-    kind: Word
-    outcome: Word
+    kind: Annotated[Word, shown(BallotKind.RECOGNITION)]
+    outcome: Annotated[Word, shown(Outcome.EXECUTED)]
     proposer: MemberCode
     document: Annotated[Id32, Field(description="digest of what it says in words; see /v1/documents")]
     closes_at: Moment | None
@@ -93,7 +94,9 @@ class Ballot(BaseModel):
 
 
 @router.get("/ballots", responses=answers(Page[Ballot]))
-def list_ballots(at: At, pages: Pages, kind: CodeQuery = None, proposer: MemberQuery = None) -> Page[Ballot]:
+def list_ballots(
+    at: At, pages: Pages, kind: Annotated[str | None, one_of(BallotKind)] = None, proposer: MemberQuery = None
+) -> Page[Ballot]:
     """Ballots with votes, tally and outcome. Audience: public."""
     filters = {"kind": number_of(BallotKind, kind, "kind"), "proposer": proposer}
 

@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 from hub.api.pages import Page, Pages
 from hub.api.problems import NO_SUCH
 from hub.api.shapes import (
-    CodeQuery,
     Id12,
     Id32,
     Id32Path,
@@ -25,6 +24,8 @@ from hub.api.shapes import (
     given,
     moment,
     number_of,
+    one_of,
+    shown,
     word,
 )
 from hub.api.snapshots import At
@@ -41,7 +42,7 @@ class Held(BaseModel):
     """What a hold is on."""
 
     subject: Id32
-    kind: Word
+    kind: Annotated[Word, shown(Kind.BLOCK)]
     id: Id12
     first_serial: Annotated[Whole | None, Field(description="of a unit block")]
 
@@ -51,7 +52,7 @@ class Hold(BaseModel):
 
     hold: Id32
     member: Annotated[MemberCode | None, Field(description="who placed it; null: a ballot")]
-    reason: Word
+    reason: Annotated[Word, shown(HoldReason.SUSPECTED_DUPLICATE)]
     evidence: Annotated[Id32, Field(description="digest of the evidence")]
     until: Moment | None
     subjects: list[Held]
@@ -84,7 +85,7 @@ def list_holds(
     at: At,
     pages: Pages,
     member: MemberQuery = None,
-    reason: CodeQuery = None,
+    reason: Annotated[str | None, one_of(HoldReason)] = None,
     standing: Annotated[bool | None, Query(description="true: not ended yet")] = None,
 ) -> Page[Hold]:
     """Holds, ended ones included. Audience: public."""

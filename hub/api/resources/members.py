@@ -13,7 +13,6 @@ from hub.api.pages import Page, Pages
 from hub.api.problems import NO_SUCH
 from hub.api.shapes import (
     Address,
-    CodeQuery,
     Id32,
     MemberCode,
     MemberQuery,
@@ -24,6 +23,8 @@ from hub.api.shapes import (
     given,
     moment,
     number_of,
+    one_of,
+    shown,
     word,
 )
 from hub.api.snapshots import At
@@ -41,7 +42,7 @@ class Officer(BaseModel):
 
     account: Address
     member: MemberCode
-    roles: list[Word]
+    roles: Annotated[list[Word], shown(Role.REGISTRAR, several=True)]
     valid_until: Moment | None
     valid: Annotated[bool, Field(description="still valid at the answer's block time")]
     changed_by_ballot: Id32 | None
@@ -67,7 +68,7 @@ class Member(BaseModel):
     member: MemberCode
     name_zh: Annotated[str | None, Field(examples=["上海市"])]
     name_en: Annotated[str | None, Field(examples=["Shanghai"])]
-    kind: Word
+    kind: Annotated[Word, shown(MemberKind.FULL)]
     parent: MemberCode | None
     seat: Annotated[int, Field(description="its bit in a ballot's electorate", examples=[0])]
     joined_at: Moment | None
@@ -94,7 +95,7 @@ class Member(BaseModel):
 
 
 @router.get("/members", responses=answers(Page[Member]))
-def list_members(at: At, pages: Pages, kind: CodeQuery = None) -> Page[Member]:
+def list_members(at: At, pages: Pages, kind: Annotated[str | None, one_of(MemberKind)] = None) -> Page[Member]:
     """Members of all kinds, those that left included. Audience: public."""
     filters = {"kind": number_of(MemberKind, kind, "kind")}
     return pages.read(at, MEMBERS, filters, lambda rows: [Member.of(row) for row in rows])

@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 from hub.api.pages import Page, Pages
 from hub.api.problems import NO_SUCH
 from hub.api.shapes import (
-    CodeQuery,
     Id12,
     Id12Path,
     Id32,
@@ -26,6 +25,8 @@ from hub.api.shapes import (
     given,
     moment,
     number_of,
+    one_of,
+    shown,
     word,
 )
 from hub.api.snapshots import At, Snapshot
@@ -43,7 +44,7 @@ class Methodology(BaseModel):
 
     methodology: Named
     member: MemberCode
-    status: Word
+    status: Annotated[Word, shown(MethodologyStatus.FILED)]
     held: Annotated[int, Field(description="holds on it now", examples=[0])]
     valid_from: Moment | None
     valid_until: Annotated[Moment | None, Field(description="null: without end")]
@@ -58,7 +59,11 @@ class Methodology(BaseModel):
 
 @router.get("/methodologies", responses=answers(Page[Methodology]))
 def list_methodologies(
-    at: At, pages: Pages, member: MemberQuery = None, status: CodeQuery = None, lineage: Id32Query = None
+    at: At,
+    pages: Pages,
+    member: MemberQuery = None,
+    status: Annotated[str | None, one_of(MethodologyStatus)] = None,
+    lineage: Id32Query = None,
 ) -> Page[Methodology]:
     """Filings of all members. Audience: public."""
     filters = {"member": member, "status": number_of(MethodologyStatus, status, "status"), "lineage": lineage}

@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 from hub.api.pages import Page, Pages
 from hub.api.problems import NO_SUCH
 from hub.api.shapes import (
-    CodeQuery,
     Day,
     Id12,
     Id12Path,
@@ -27,6 +26,8 @@ from hub.api.shapes import (
     day,
     given,
     number_of,
+    one_of,
+    shown,
     word,
 )
 from hub.api.snapshots import At, Snapshot
@@ -45,7 +46,7 @@ class Project(BaseModel):
     project: Named
     member: MemberCode
     methodology: Named
-    status: Word
+    status: Annotated[Word, shown(ProjectStatus.REGISTERED)]
     held: Annotated[int, Field(description="holds on it now", examples=[0])]
     revision: Annotated[int, Field(examples=[1])]
     crediting_start: Day | None
@@ -71,7 +72,7 @@ class ExternalLock(BaseModel):
     lock: Id32
     project: Id12
     mechanism: Annotated[int, Field(examples=[3])]
-    status: Word
+    status: Annotated[Word, shown(LockStatus.FROZEN)]
     evidence: Id32 | None
     changed: Seen
 
@@ -99,7 +100,7 @@ def list_projects(
     pages: Pages,
     member: MemberQuery = None,
     methodology: Id12Query = None,
-    status: CodeQuery = None,
+    status: Annotated[str | None, one_of(ProjectStatus)] = None,
     mechanism: Annotated[int | None, Query(ge=0, lt=2**16)] = None,
 ) -> Page[Project]:
     """Projects of all members. Audience: public."""
@@ -137,7 +138,7 @@ def list_assets(at: At, pages: Pages, project: Id12Query = None) -> Page[Asset]:
 
 @router.get("/external-locks", responses=answers(Page[ExternalLock]))
 def list_external_locks(
-    at: At, pages: Pages, project: Id12Query = None, status: CodeQuery = None
+    at: At, pages: Pages, project: Id12Query = None, status: Annotated[str | None, one_of(ProjectStatus)] = None
 ) -> Page[ExternalLock]:
     """Locks on certificates of other mechanisms. Audience: public."""
 

@@ -13,7 +13,6 @@ from sqlalchemy import select
 
 from hub.api.pages import Page, Pages
 from hub.api.shapes import (
-    CodeQuery,
     Id32,
     Id32Query,
     Kg,
@@ -28,6 +27,8 @@ from hub.api.shapes import (
     answers,
     moment,
     number_of,
+    one_of,
+    shown,
     word,
 )
 from hub.api.snapshots import At, Snapshot
@@ -50,7 +51,7 @@ class Subject(BaseModel):
     """What is recognised: a methodology, a project, or one issuance of credits."""
 
     subject: Id32
-    kind: Word
+    kind: Annotated[Word, shown(Kind.METHODOLOGY)]
     home: MemberCode
     record: Named
     first_serial: Annotated[Whole | None, Field(description="of an issuance")]
@@ -61,7 +62,7 @@ class Terms(BaseModel):
 
     terms: Annotated[int, Field(examples=[1])]
     factor_ppm: Ppm
-    uses: list[Word]
+    uses: Annotated[list[Word], shown(Purpose.ETS_COMPLIANCE, several=True)]
     valid_from: Moment | None
     valid_until: Moment | None
     annual_cap_kg: Annotated[Kg | None, Field(description="null: no cap")]
@@ -80,9 +81,9 @@ class Recognition(BaseModel):
 
     subject: Subject
     member: MemberCode
-    state: Word
+    state: Annotated[Word, Field(examples=[{"code": "recognised", "zh": "已互认", "en": "recognised"}])]
     suspended: Annotated[bool, Field(examples=[False])]
-    revoked: Word
+    revoked: Annotated[Word, shown(RevocationEffect.NONE)]
     terms: Terms
     ballot: Id32
     recognised: Seen
@@ -92,7 +93,7 @@ class Cell(BaseModel):
     """A subject at a member: home, recognised, not yet in force, lapsed, suspended, revoked, declined, or none."""
 
     member: MemberCode
-    state: Word
+    state: Annotated[Word, Field(examples=[{"code": "recognised", "zh": "已互认", "en": "recognised"}])]
     terms: Terms | None
     declined_ballot: Annotated[Id32 | None, Field(description="the ballot that it did not consent to")]
 
@@ -134,9 +135,9 @@ def list_recognitions(
     subject: Id32Query = None,
     member: MemberQuery = None,
     home: MemberQuery = None,
-    kind: CodeQuery = None,
+    kind: Annotated[str | None, one_of(Kind)] = None,
     suspended: Annotated[bool | None, Query()] = None,
-    revoked: CodeQuery = None,
+    revoked: Annotated[str | None, one_of(RevocationEffect)] = None,
 ) -> Page[Recognition]:
     """Recognitions in force or not, one a subject and member. Audience: public."""
     filters = {
@@ -169,7 +170,9 @@ def list_recognitions(
 
 
 @router.get("/recognitions/matrix", responses=answers(Page[SubjectRow]))
-def read_matrix(at: At, pages: Pages, kind: CodeQuery = None, home: MemberQuery = None) -> Page[SubjectRow]:
+def read_matrix(
+    at: At, pages: Pages, kind: Annotated[str | None, one_of(Kind)] = None, home: MemberQuery = None
+) -> Page[SubjectRow]:
     """Subjects by members: who recognises what, on which terms, and who declined. Audience: public."""
     after = pages.after("recognition_subjects", [str])
     subjects, key = read_subjects(

@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 
 from hub.api.pages import Page, Pages
 from hub.api.shapes import (
-    CodeQuery,
     Id12Query,
     Id32,
     Id32Query,
@@ -26,6 +25,8 @@ from hub.api.shapes import (
     answers,
     given,
     number_of,
+    one_of,
+    shown,
     word,
 )
 from hub.api.snapshots import At, Snapshot
@@ -46,7 +47,7 @@ class Retirement(BaseModel):
     issuance: Annotated[Whole, Field(description="first serial of its issuance")]
     holder: MemberCode
     claimant: MemberCode | None
-    purpose: Word
+    purpose: Annotated[Word, shown(Purpose.EVENT_NEUTRALITY)]
     beneficiary: Annotated[Id32 | None, Field(description="salted commitment; the name is with the certificate")]
     compliance_year: Annotated[int | None, Field(examples=[2025])]
     request: Id32
@@ -61,7 +62,7 @@ class Cancellation(BaseModel):
     kg: Kg
     issuance: Annotated[Whole, Field(description="first serial of its issuance")]
     holder: MemberCode
-    purpose: Word
+    purpose: Annotated[Word, shown(Purpose.CONVERSION_CUT)]
     document: Id32 | None
     ballot: Id32 | None
     request: Id32 | None
@@ -76,7 +77,7 @@ def list_retirements(
     issuance: SerialQuery = None,
     holder: MemberQuery = None,
     claimant: MemberQuery = None,
-    purpose: CodeQuery = None,
+    purpose: Annotated[str | None, one_of(Purpose)] = None,
     compliance_year: Annotated[int | None, Query(ge=0, lt=2**16)] = None,
     beneficiary: Id32Query = None,
 ) -> Page[Retirement]:
@@ -104,7 +105,7 @@ def list_cancellations(
     series: Id12Query = None,
     issuance: SerialQuery = None,
     holder: MemberQuery = None,
-    purpose: CodeQuery = None,
+    purpose: Annotated[str | None, one_of(Purpose)] = None,
     ballot: Id32Query = None,
 ) -> Page[Cancellation]:
     """Cancellations of all causes. Audience: public."""

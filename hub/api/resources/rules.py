@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from hub.api.pages import as_of
-from hub.api.shapes import Address, AsOf, Id32, Kg, Moment, Ppm, Seen, Word, answers, given, moment, word
+from hub.api.shapes import Address, AsOf, Id32, Kg, Moment, Ppm, Seen, Word, answers, given, moment, shown, word
 from hub.api.snapshots import At, Snapshot
 from hub.chain.artifacts import load
 from hub.chain.enums import BallotKind
@@ -26,7 +26,7 @@ Seconds = Annotated[int, Field(description="seconds", examples=[86400])]
 class BallotRule(BaseModel):
     """How ballots of one kind are decided."""
 
-    kind: Word
+    kind: Annotated[Word, shown(BallotKind.RECOGNITION)]
     quorum_ppm: Ppm
     approval_ppm: Ppm
     min_voting: Seconds
@@ -73,7 +73,7 @@ class AllowedCall(BaseModel):
     register_name: Annotated[str | None, Field(alias="register", examples=["Recognition"])]
     selector: Annotated[str, Field(examples=["0x7d8c2a11"])]
     function: Annotated[str | None, Field(examples=["recognise"])]
-    kind: Word
+    kind: Annotated[Word, shown(BallotKind.RECOGNITION)]
 
 
 class RegisterCode(BaseModel):

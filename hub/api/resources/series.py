@@ -13,7 +13,6 @@ from hub.api.pages import Page, Pages
 from hub.api.problems import NO_SUCH, RequestRefused
 from hub.api.shapes import (
     Address,
-    CodeQuery,
     Id12,
     Id12Path,
     Id12Query,
@@ -33,6 +32,8 @@ from hub.api.shapes import (
     given,
     moment,
     number_of,
+    one_of,
+    shown,
     word,
 )
 from hub.api.snapshots import At, Snapshot
@@ -83,12 +84,12 @@ class UnitBlock(BaseModel):
     kg: Kg
     issuance: Annotated[Whole, Field(description="first serial of its issuance")]
     home: MemberCode
-    holder: MemberCode
-    status: Word
+    holder: Annotated[MemberCode, Field(examples=[320500])]
+    status: Annotated[Word, shown(BlockStatus.RETIRED)]
     held: Annotated[int, Field(description="holds on it now", examples=[0])]
     factor_ppm: Ppm
     entry: Annotated[int | None, Field(description="the terms it entered its holder under", examples=[1])]
-    purpose: Word | None
+    purpose: Annotated[Word | None, shown(Purpose.EVENT_NEUTRALITY)]
     compliance_year: Annotated[int | None, Field(examples=[2025])]
     beneficiary: Annotated[Id32 | None, Field(description="salted commitment")]
     transfer: Annotated[Id32 | None, Field(description="while in transit")]
@@ -166,7 +167,7 @@ def list_blocks(
     series: Id12Query = None,
     issuance: SerialQuery = None,
     holder: MemberQuery = None,
-    status: CodeQuery = None,
+    status: Annotated[str | None, one_of(BlockStatus)] = None,
 ) -> Page[UnitBlock]:
     """Unit blocks in the order of series and serial: where every serial is now. Audience: public."""
     filters = {

@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 from hub.api.pages import Page, Pages
 from hub.api.problems import RequestRefused
 from hub.api.shapes import (
-    CodeQuery,
     Id12Query,
     Kg,
     MemberCode,
@@ -20,6 +19,8 @@ from hub.api.shapes import (
     Word,
     answers,
     number_of,
+    one_of,
+    shown,
     word,
 )
 from hub.api.snapshots import At
@@ -38,12 +39,12 @@ class Total(BaseModel):
 
     home: MemberCode | None = None
     holder: MemberCode | None = None
-    status: Word | None = None
+    status: Annotated[Word | None, shown(BlockStatus.AVAILABLE)] = None
     series: Named | None = None
     issuance: Whole | None = None
     project: Named | None = None
     vintage: Annotated[int | None, Field(examples=[2025])] = None
-    purpose: Word | None = None
+    purpose: Annotated[Word | None, shown(Purpose.VOLUNTARY)] = None
     serials: Whole
     kg: Kg
 
@@ -74,7 +75,7 @@ def read_totals_by(
     ],
     home: MemberQuery = None,
     holder: MemberQuery = None,
-    status: CodeQuery = None,
+    status: Annotated[str | None, one_of(BlockStatus)] = None,
     series: Id12Query = None,
     project: Id12Query = None,
     vintage: Annotated[int | None, Query(ge=0, lt=2**16)] = None,

@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 from hub.api.pages import Page, Pages
 from hub.api.problems import NO_SUCH
 from hub.api.shapes import (
-    CodeQuery,
     Id12Query,
     Id32,
     Id32Path,
@@ -28,6 +27,8 @@ from hub.api.shapes import (
     answers,
     moment,
     number_of,
+    one_of,
+    shown,
     word,
 )
 from hub.api.snapshots import At, Snapshot
@@ -47,12 +48,12 @@ class Transfer(BaseModel):
     series: Named
     serials: Serials
     from_member: MemberCode
-    to_member: MemberCode
-    status: Word
+    to_member: Annotated[MemberCode, Field(examples=[320500])]
+    status: Annotated[Word, shown(TransferStatus.ACCEPTED)]
     accept_from: Annotated[Moment | None, Field(description="a new counterparty waits until then")]
     deadline: Moment | None
     cosign_pending: Annotated[bool, Field(description="waits for a second registrar of the sender", examples=[False])]
-    kept_last: Whole | None
+    kept_last: Annotated[Whole | None, Field(examples=[1080])]
     factor_ppm: Annotated[Ppm | None, Field(description="the arrived block's factor")]
     entry: Annotated[int | None, Field(description="the terms it entered under; null on the way home", examples=[1])]
     arriving_kg: Annotated[Kg | None, Field(description="before the cut, as caps count it")]
@@ -70,7 +71,7 @@ def list_transfers(
     from_member: Annotated[int | None, Query(alias="from", ge=1, lt=2**24)] = None,
     to_member: Annotated[int | None, Query(alias="to", ge=1, lt=2**24)] = None,
     member: MemberQuery = None,
-    status: CodeQuery = None,
+    status: Annotated[str | None, one_of(TransferStatus)] = None,
 ) -> Page[Transfer]:
     """Transfers; `member` finds those from it and those to it. Audience: public."""
     filters = {
