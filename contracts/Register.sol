@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.20;
 
-import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
-import {UUPSUpgradeable} from "@openzeppelin/contracts/proxy/utils/UUPSUpgradeable.sol";
 import {IBatch} from "./interfaces/IBatch.sol";
 import {IConsortium, MemberKind, ROLE_REGISTRAR} from "./interfaces/IConsortium.sol";
 import {MemberId} from "./types/Ids.sol";
+import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
+import {UUPSUpgradeable} from "@openzeppelin/contracts/proxy/utils/UUPSUpgradeable.sol";
 
 /// @title Register
 /// @notice What every register behind a proxy has: the Consortium it obeys, batches, and upgrades by ballot alone.
@@ -25,6 +25,8 @@ abstract contract Register is IBatch, Initializable, UUPSUpgradeable {
     /// @inheritdoc IBatch
     function batch(bytes[] calldata calls) external {
         for (uint256 i = 0; i < calls.length; ++i) {
+            // The code is this register's own and the sender stays the sender, so that a call does here what it does alone. Nothing is paid
+            // (`batch` takes no ether), so no value counts twice. The sender chooses how many calls, and one that fails undoes all.
             // slither-disable-next-line controlled-delegatecall,delegatecall-loop,calls-loop
             (bool ok, bytes memory result) = _implementation.delegatecall(calls[i]);
             if (!ok) revert BatchItemFailed(i, result);

@@ -27,7 +27,7 @@ Name = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class TermsFor:
-    """Terms that one member votes for: factor in parts per million, uses as a mask, times as Unix seconds, cap in kg."""
+    """Terms that one member votes for: factor in ppm, uses as a mask, times as Unix seconds, cap in kg."""
 
     member: int
     factor_ppm: int
@@ -102,7 +102,8 @@ def _sentence(deployment: Deployment, one: Action, name: Name) -> str:
     a = call.arguments
     match contract, call.function:
         case "Recognition", "recognise":
-            terms = "; ".join(_terms(entry) for entry in a["entries"])
+            of_methodology = bytes.fromhex(a["subject"][2:])[0] == Kind.METHODOLOGY
+            terms = "; ".join(_terms(entry, of_methodology) for entry in a["entries"])
             return f"recognise {subject_in_words(a['subject'], name)}: {terms}"
         case "Recognition", "suspend" | "lift":
             return f"{call.function} member {a['member']}'s recognition of {subject_in_words(a['subject'], name)}"
@@ -115,7 +116,8 @@ def _sentence(deployment: Deployment, one: Action, name: Name) -> str:
             what = "methodology" if contract == "Methodologies" else "project"
             return f"{call.function} {what} {_named(identifier, name)}"
         case "CreditLedger", "cancelByBallot":
-            return f"cancel serials {a['first']}-{a['last']} of series {_named(a['series'], name)} (document {a['document']})"
+            series = _named(a["series"], name)
+            return f"cancel serials {a['first']}-{a['last']} of series {series} (document {a['document']})"
         case "Consortium", "admit":
             officers = ", ".join(f"{o['account']} ({_roles(o['roles'])})" for o in a["newOfficers"])
             return f"admit member {a['member']} as {in_words(MemberKind, a['kind'])} with officers {officers or 'none'}"
@@ -163,13 +165,15 @@ def moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).astimezone(UTC_PLUS_8).strftime("%Y-%m-%d %H:%M:%S (UTC+8)")
 
 
-def _terms(entry: dict[str, Any]) -> str:
+def _terms(entry: dict[str, Any], of_methodology: bool) -> str:
     t = entry["terms"]
     cap = "no cap" if t["annualCapKg"] == NO_CAP else f"at most {t['annualCapKg']:,} kg a year"
-    scope = "every project under it" if t["coversEveryProject"] else "projects each by a recognition of their own"
+    scope = ""
+    if of_methodology:
+        scope = ", every project" if t["coversEveryProject"] else ", each project by a recognition of its own"
     return (
         f"member {entry['member']} at factor {factor_in_words(t['factorPpm'])}, {uses_in_words(t['uses'])}, "
-        f"{moment(t['validFrom'])} to {moment(t['validUntil'])}, {cap}, {scope}"
+        f"{moment(t['validFrom'])} to {moment(t['validUntil'])}, {cap}{scope}"
     )
 
 

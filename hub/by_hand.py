@@ -1,7 +1,7 @@
-"""A city without an adapter writes by hand: the same canonical records, decided and signed the same way, one at a time.
+"""A city without an adapter writes by hand: the same canonical records, decided and signed the same way, one by one.
 
-Each record has a number of the city's own (its paper, its spreadsheet row). The number makes the request id, so that the
-same record given twice is carried out once, whoever types it and however often.
+Each record has a number of the city's own (its paper, its spreadsheet row). The number makes the request id, so that
+the same record given twice is carried out once, whoever types it and however often.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Names for people: which methodology, project or series somebody means, and what an id is called.
 
-The chain knows hashes; the words are in the documents that registries share. An id (0x and 24 digits) is always understood.
+The chain knows hashes; the words are in the documents that registries share. An id (0x, 24 digits) always does.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Found:
 
 
 def resolve(connection: Connection, kind: Named, text: str, *, home: int | None = None) -> Found:
-    """The methodology, project or series that `text` names: its id, or its own number, code or title in a public document.
+    """The methodology, project or series that `text` names: by id, or by number, code or title in a public document.
 
     Raises RecordRefused: unknown (it lists what there is), or the name of several (it lists them).
     """

@@ -1,4 +1,4 @@
-"""Where every kilogram is: issued = available + in transit + pledged + retired + cancelled, by series and holder (law L1)."""
+"""Where every kilogram is, by series and holder: issued = available + in transit + pledged + retired + cancelled."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Whereabouts:
 
 
 def whereabouts(connection: Connection, *, home: int | None = None, holder: int | None = None) -> Whereabouts:
-    """All holdings at the index's moment; `home` and `holder` leave the others out (the sums by series then are partial,
-    unless only `home` is given)."""
+    """All holdings at the index's moment. `home` leaves other series out; `holder` other holders, and then a series'
+    holdings are a part of what was issued of it."""
     filters = {"home": home, "holder": holder}
     found: dict[tuple[int, str, int], dict[BlockStatus, int]] = defaultdict(dict)
     after = None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN
@@ -20,6 +21,7 @@ from adapters.city import records as city
 from adapters.city.records import Status, UnitRange
 from hub.errors import RecordRefused
 from mutual_recognition import records as canonical
+from mutual_recognition.definitions import Definition, DefinitionRefused
 from mutual_recognition.documents import Json, plain
 from mutual_recognition.identifiers import beneficiary_commitment
 from mutual_recognition.periods import Period, PeriodRefused
@@ -105,6 +107,8 @@ def _at_fault(record: city.CityRecord, refusal: Refusal) -> str | None:
             return "quantity_kg"
         case SerialRefused():
             return "serial_last" if isinstance(record, city.Issuance) else "ranges"
+        case DefinitionRefused():
+            return "formula"
         case PeriodRefused():
             return "crediting_end" if isinstance(record, city.Project) else "period_end"
         case _:
@@ -146,14 +150,32 @@ def _methodology(record: city.Methodology, where: str) -> canonical.MethodologyF
         valid_until=record.valid_to,
         supersedes=_methodology_key(record.supersedes, where) if record.supersedes else None,
         lineage=record.lineage[:200],
-        definition={
-            "formula": record.formula,
-            "variables": {"activity_kwh": "kWh"},
-            "result": "kgCO2e, rounded down to whole kg",
-            "parameters": parameters,
-        },
+        definition=_definition(record, where),
         content=plain(record.model_dump(exclude={"status", "parameters"})) | {"parameters": parameters},
     )
+
+
+def _definition(record: city.Methodology, where: str) -> dict[str, Json]:
+    """The filing's computation as `mutual_recognition.definitions` reads it. Raises `DefinitionRefused`.
+
+    Names are in lower case there; several lines of one symbol are its values over time.
+    """
+    names = {parameter.symbol: parameter.symbol.lower() for parameter in record.parameters}
+    parameters: dict[str, Json] = {}
+    for parameter in record.parameters:
+        value = {"from": parameter.valid_from.isoformat(), "value": format(parameter.value, "f")}
+        if parameter.valid_to is not None:
+            value["until"] = parameter.valid_to.isoformat()
+        illustrative = "示例" in parameter.source or "illustrative" in parameter.source
+        described = {"unit": parameter.unit, "source": parameter.source, "illustrative": illustrative, "values": []}
+        parameters.setdefault(names[parameter.symbol], described)["values"].append(value)
+    content: dict[str, Json] = {
+        "inputs": {"activity_kwh": {"unit": "kWh"}},
+        "parameters": parameters,
+        "formula": re.sub(r"[A-Za-z_]\w*", lambda found: names.get(found[0], found[0]), record.formula),
+    }
+    Definition.parse(content, where)
+    return content
 
 
 def _project(record: city.Project, where: str) -> canonical.ProjectRegistration:

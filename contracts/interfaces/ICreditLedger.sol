@@ -232,7 +232,9 @@ interface ICreditLedger {
     error VerificationExceeded(VerificationId verification, uint64 verifiedKg, uint64 drawnKg, uint64 askedKg);
     error VerificationEmpty(bytes32 native);
     error PeriodInvalid(uint24 start, uint24 end);
-    error PeriodOutsideCrediting(ProjectId project, uint24 start, uint24 end, uint24 creditingStart, uint24 creditingEnd);
+    error PeriodOutsideCrediting(
+        ProjectId project, uint24 start, uint24 end, uint24 creditingStart, uint24 creditingEnd
+    );
     error PeriodOverlaps(ProjectId project, uint24 start, uint24 end, uint24 otherStart, uint24 otherEnd);
     error PeriodPredecessorWrong(ProjectId project, uint24 start, uint24 predecessor);
     error ExternalLockPending(VerificationId verification, bytes32 lock);
@@ -283,7 +285,9 @@ interface ICreditLedger {
 
     // ---------------------------------------------------------------- events
 
-    event SeriesRegistered(SeriesId indexed series, MemberId indexed member, bytes32 native, uint16 kgPerSerial, bytes32 indexed request);
+    event SeriesRegistered(
+        SeriesId indexed series, MemberId indexed member, bytes32 native, uint16 kgPerSerial, bytes32 indexed request
+    );
 
     event Verified(
         VerificationId indexed verification,
@@ -312,7 +316,13 @@ interface ICreditLedger {
     );
     /// @dev WrongIssuance: `freedKg` went back to the verification.
     event Corrected(
-        SeriesId indexed series, uint64 blockFirst, uint64 indexed first, uint64 last, uint64 freedKg, bytes32 document, bytes32 indexed request
+        SeriesId indexed series,
+        uint64 blockFirst,
+        uint64 indexed first,
+        uint64 last,
+        uint64 freedKg,
+        bytes32 document,
+        bytes32 indexed request
     );
 
     event TransferProposed(
@@ -332,7 +342,12 @@ interface ICreditLedger {
     /// @dev [first, keptLast] is now the destination's; what lies above it, to the block's old last, was cut (Cancelled, ConversionCut) with
     /// the sender as its last holder.
     event TransferAccepted(
-        bytes32 indexed transfer, uint64 keptLast, uint24 factorPpm, uint32 entry, uint64 arrivingKg, bytes32 indexed request
+        bytes32 indexed transfer,
+        uint64 keptLast,
+        uint24 factorPpm,
+        uint32 entry,
+        uint64 arrivingKg,
+        bytes32 indexed request
     );
     event TransferRejected(bytes32 indexed transfer, uint8 reason, bytes32 indexed request);
     event TransferWithdrawn(bytes32 indexed transfer, bytes32 indexed request);
@@ -352,7 +367,12 @@ interface ICreditLedger {
         bytes32 indexed request
     );
     event CancelledByBallot(
-        SeriesId indexed series, uint64 blockFirst, uint64 indexed first, uint64 last, bytes32 document, bytes32 indexed ballot
+        SeriesId indexed series,
+        uint64 blockFirst,
+        uint64 indexed first,
+        uint64 last,
+        bytes32 document,
+        bytes32 indexed ballot
     );
 
     event PledgeTaken(
@@ -374,7 +394,9 @@ interface ICreditLedger {
 
     // ---------------------------------------------------------------- by the home registrar
 
-    function registerSeries(MemberId member, bytes32 native, uint16 kgPerSerial, bytes32 request) external returns (SeriesId);
+    function registerSeries(MemberId member, bytes32 native, uint16 kgPerSerial, bytes32 request)
+        external
+        returns (SeriesId);
     /// @notice Records a verified monitoring period. Periods of one project never overlap.
     function verify(VerificationRequest calldata request) external returns (VerificationId);
     /// @notice Takes back a verification from which nothing live was issued; its period is free again, its native id stays spent.

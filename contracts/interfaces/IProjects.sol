@@ -87,22 +87,42 @@ interface IProjects {
         bytes32 indexed request
     );
     event ProjectAmended(
-        ProjectId indexed project, uint32 revision, bytes32 document, uint24 creditingStart, uint24 creditingEnd, bytes32 indexed request
+        ProjectId indexed project,
+        uint32 revision,
+        bytes32 document,
+        uint24 creditingStart,
+        uint24 creditingEnd,
+        bytes32 indexed request
     );
-    event ProjectStatusChanged(ProjectId indexed project, ProjectStatus status, bytes32 indexed ballot, bytes32 indexed request);
+    event ProjectStatusChanged(
+        ProjectId indexed project, ProjectStatus status, bytes32 indexed ballot, bytes32 indexed request
+    );
     event AssetsClaimed(ProjectId indexed project, bytes32[] assets, bytes32 indexed request);
     event AssetsReleased(ProjectId indexed project, bytes32[] assets, bytes32 indexed request);
     event MechanismDeclared(ProjectId indexed project, uint16 mechanism, bytes32 evidence, bytes32 indexed request);
     event ExternalLockChanged(
-        bytes32 indexed lock, ProjectId indexed project, uint16 mechanism, LockStatus status, bytes32 evidence, bytes32 indexed request
+        bytes32 indexed lock,
+        ProjectId indexed project,
+        uint16 mechanism,
+        LockStatus status,
+        bytes32 evidence,
+        bytes32 indexed request
     );
 
     /// @notice By the home registrar. The methodology is the member's own, or another's that the member recognises.
     /// @param assets keyed hashes of meters, plants, piles, vehicles; all free.
-    function register(MemberId member, Registration calldata registration, bytes32[] calldata assets) external returns (ProjectId);
+    function register(MemberId member, Registration calldata registration, bytes32[] calldata assets)
+        external
+        returns (ProjectId);
     /// @notice A new document or crediting period; `revision` is the recorded one plus 1.
-    function amend(ProjectId project, uint32 revision, bytes32 document, uint24 creditingStart, uint24 creditingEnd, bytes32 request)
-        external;
+    function amend(
+        ProjectId project,
+        uint32 revision,
+        bytes32 document,
+        uint24 creditingStart,
+        uint24 creditingEnd,
+        bytes32 request
+    ) external;
     /// @notice Ends the project: no further verification or issuance. Final; its assets can then be released. Not while a ballot has it
     /// suspended, for that would free its credits.
     function withdraw(ProjectId project, bytes32 request) external;
@@ -115,7 +135,8 @@ interface IProjects {
     function declareMechanism(ProjectId project, uint16 mechanism, bytes32 evidence, bytes32 request) external;
     /// @notice First phase of an external lock (e.g. untraded green certificates of the crediting period): frozen there, said here.
     /// @param lock keyed hash of the certificates' lot; one lot serves one project, once: a lock given up is not frozen again.
-    function freezeExternal(ProjectId project, bytes32 lock, uint16 mechanism, bytes32 evidence, bytes32 request) external;
+    function freezeExternal(ProjectId project, bytes32 lock, uint16 mechanism, bytes32 evidence, bytes32 request)
+        external;
     /// @notice Second phase: cancelled there. A verification that names the lock can be issued from only after this.
     function cancelExternal(bytes32 lock, bytes32 evidence, bytes32 request) external;
     /// @notice Gives a frozen lock up.

@@ -80,10 +80,16 @@ interface IRecognition {
     );
     /// @dev The ballot passed, but this member did not vote for it and is not bound.
     event RecognitionNotConsented(Subject indexed subject, MemberId indexed member, bytes32 indexed ballot);
-    event RecognitionSuspensionChanged(Subject indexed subject, MemberId indexed member, bool suspended, bytes32 indexed ballot);
+    event RecognitionSuspensionChanged(
+        Subject indexed subject, MemberId indexed member, bool suspended, bytes32 indexed ballot
+    );
     /// @dev `ballot` is zero where the member ended its own; then `request` says under which order.
     event RecognitionEnded(
-        Subject indexed subject, MemberId indexed member, RevocationEffect effect, bytes32 indexed ballot, bytes32 request
+        Subject indexed subject,
+        MemberId indexed member,
+        RevocationEffect effect,
+        bytes32 indexed ballot,
+        bytes32 request
     );
     /// @dev A new combination of standing terms under which credits entered `member`; blocks name it by `entry`.
     event EntryFormed(

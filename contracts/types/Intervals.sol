@@ -26,7 +26,11 @@ struct IntervalList {
 /// @dev A wrong hint can make a call fail; it can't make a wrong one pass.
 library Intervals {
     /// @notice Looks at the predecessor and at what follows it. @return The first of the one that [first, last] overlaps, or 0.
-    function overlapped(IntervalList storage list, uint64 first, uint64 last, uint64 predecessor) internal view returns (uint64) {
+    function overlapped(IntervalList storage list, uint64 first, uint64 last, uint64 predecessor)
+        internal
+        view
+        returns (uint64)
+    {
         Interval storage before = list.at[predecessor];
         if (predecessor <= last && first <= before.last) return predecessor;
         uint64 next = before.next;
@@ -36,16 +40,21 @@ library Intervals {
 
     /// @notice Links [first, last] in behind its predecessor; the caller has asked `overlapped`.
     /// @return inserted false where the hint is stale: no such interval, or it isn't the one before.
-    function insert(IntervalList storage list, uint64 first, uint64 last, uint64 predecessor, VerificationId verification, uint16 vintage)
-        internal
-        returns (bool inserted)
-    {
+    function insert(
+        IntervalList storage list,
+        uint64 first,
+        uint64 last,
+        uint64 predecessor,
+        VerificationId verification,
+        uint16 vintage
+    ) internal returns (bool inserted) {
         Interval storage before = list.at[predecessor];
         uint64 next = before.next;
         bool exists = predecessor == 0 || before.last != 0;
         if (!exists || predecessor >= first || (next != 0 && next < first)) return false;
         before.next = first;
-        list.at[first] = Interval({last: last, next: next, verification: verification, vintage: vintage, corrected: false});
+        list.at[first] =
+            Interval({last: last, next: next, verification: verification, vintage: vintage, corrected: false});
         return true;
     }
 

@@ -19,7 +19,11 @@ library Tallies {
 
     /// @dev Every serial of the moving block is counted under `from`, so the assertion never fails; it keeps one counter from borrowing of
     /// the next if that were ever broken. No counter overflows: the sum fits into one (`CreditLedger.issue`).
-    function moved(PackedTally tally, BlockStatus from, BlockStatus to, uint64 count) internal pure returns (PackedTally) {
+    function moved(PackedTally tally, BlockStatus from, BlockStatus to, uint64 count)
+        internal
+        pure
+        returns (PackedTally)
+    {
         assert(_count(tally, from) >= count);
         return PackedTally.wrap(PackedTally.unwrap(tally) - _at(from, count) + _at(to, count));
     }

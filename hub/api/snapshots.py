@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated
 
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, FastAPI, Header, Request, Response
 from sqlalchemy import Connection
 
 from hub.api.hub import Hub, TheHub
-from hub.api.problems import NotFound, NotModified
+from hub.api.problems import NotFound, NotModified, RequestRefused
 from hub.api.readers import Authorization, reader_of
 from hub.documents.audience import Reader
 from hub.documents.store import revision
@@ -46,6 +47,7 @@ def take_snapshot(
     ] = None,
 ) -> Iterator[Snapshot]:
     """Opens the snapshot of a request. Raises NotModified when the caller has this answer already."""
+    refuse_unknown_parameters(request)
     with hub.reading.connect() as connection:
         at = position(connection)
         reader = reader_of(connection, hub, authorization)
@@ -59,6 +61,34 @@ def take_snapshot(
         request.state.reader = reader
         response.headers.update(headers)
         yield Snapshot(hub, connection, at, reader)
+
+
+def refuse_unknown_parameters(request: Request) -> None:
+    """A filter that is mistyped must not answer with everything. Raises RequestRefused (`parameter_unknown`)."""
+    if not request.query_params:
+        return
+    known = _parameters_of(request.app).get(request.scope["endpoint"].__name__, frozenset())
+    for name in request.query_params:
+        if name not in known:
+            raise RequestRefused(
+                f"there is no parameter {name!r} here",
+                what=name,
+                where=f"query parameter {name}",
+                remedy=f"this endpoint takes {', '.join(sorted(known)) or 'none'}",
+                code="parameter_unknown",
+            )
+
+
+@cache
+def _parameters_of(app: FastAPI) -> dict[str, frozenset[str]]:
+    """Query parameters by operation, from what the application publishes about itself."""
+    return {
+        operation["operationId"]: frozenset(
+            parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"
+        )
+        for methods in app.openapi()["paths"].values()
+        for operation in methods.values()
+    }
 
 
 def etag_of(at: Position, documents: int, reader: Reader) -> str:

@@ -1,4 +1,4 @@
-"""What commands that read or write the hub share: the home's index, the key that signs, and how an order is delivered."""
+"""What commands that read or write the hub share: the home's index, the key that signs, how an order is delivered."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def reading(terminal: Terminal) -> Iterator[tuple[Connection, Deployment]]:
 def signer_of(
     terminal: Terminal, index: OpenIndex, role: Role, member: int | None, key: str | None
 ) -> tuple[LocalSigner, int]:
-    """The signer with `role`, and the member it speaks for. Raises ConfigurationWrong that says which keys there are."""
+    """The signer with `role`, and the member it speaks for. Raises ConfigurationWrong naming the keys there are."""
     wanted = None if key is None else parse_address(key, "--key")
     officer = choose_officer(
         keys_folder(terminal.settings), index.node, index.deployment, role, member=member, key=wanted
@@ -199,7 +199,8 @@ def tell_carried(terminal: Terminal, carried: Carried, done: str, **more: Any) -
         "block": carried.block,
     } | more
     if carried.written:
-        said = f"{done}: {len(carried.written)} writes in {len(carried.transactions)} transactions, block {carried.block:,}"
+        writes, transactions = len(carried.written), len(carried.transactions)
+        said = f"{done}: {writes} writes in {transactions} transactions, block {carried.block:,}"
     elif carried.before:
         said = "nothing to do: this record was carried out before"
     else:

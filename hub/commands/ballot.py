@@ -60,7 +60,9 @@ def list_ballots(
     for one in told:
         tally = one["tally"]
         counts = (str(tally[name]) for name in ("yes", "no", "abstain"))
-        what = one["does"][0] + (f" (and {len(one['does']) - 1} more)" if len(one["does"]) > 1 else "")
+        # a list shows what a ballot is about; its terms are for `show`
+        more = f" (and {len(one['does']) - 1} more)" if len(one["does"]) > 1 else ""
+        what = one["does"][0].partition(": ")[0] + more
         table.add_row(one["ballot"][:14], one["kind"], str(one["proposer"]), *counts, one["outcome"], escape(what))
     terminal.answer(told, table if told else "no ballots" + (" are open" if open_only else " yet"))
 

@@ -1,4 +1,4 @@
-"""`yrdhub hold`: stopping a record that another member may have counted twice, for a bounded time, and letting it go."""
+"""`yrdhub hold`: stopping a record that may count something twice, for a bounded time, and letting it go."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def lift(
     out: Out = None,
     hub: Hub = None,
 ) -> None:
-    """Lift a hold: a voter of the placing member signs first (--out FILE), then one of each home member (--add-to FILE)."""
+    """Lift a hold: a voter of the placing member signs first (--out), then one of each home member (--add-to)."""
     terminal = Terminal.of(context)
     with writing(terminal) as index:
         signer, acting_for = signer_of(terminal, index, Role.VOTER, member, key)
@@ -160,9 +160,8 @@ def lift(
         }
     tell_delivered(terminal, told, "lifted")
     if "file" in told and told["still_to_sign"]:
-        terminal.note(
-            f"then a voter of each of {', '.join(map(str, told['still_to_sign']))}: yrdhub hold lift --add-to {told['file']} --out ..."
-        )
+        others = ", ".join(map(str, told["still_to_sign"]))
+        terminal.note(f"then a voter of each of {others}: yrdhub hold lift --add-to {told['file']} --out ...")
 
 
 @app.command()
@@ -178,7 +177,7 @@ def finish(context: typer.Context, hold: Annotated[str, typer.Argument(help="The
 
 
 def _missing(index: OpenIndex, signed: OrderOnFile, acting_for: int) -> list[int]:
-    """Home members whose voters still have to sign, in the order that the chain wants; the placing member signed first."""
+    """Home members whose voters still have to sign, in the chain's order; the placing member signed first."""
     assert isinstance(signed.order, LiftOrder)
     with index.reader.connect() as connection:
         row: dict[str, Any] | None = find(connection, t.holds, signed.order.hold)

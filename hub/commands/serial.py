@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from hub.ballot_actions import factor_in_words, moment
 from hub.commands.acting import reading
@@ -55,7 +55,7 @@ def show(
         )
     terminal.answer(
         told,
-        f"[bold]serial {serial} of {escape(told['series'])}[/bold] (member {told['home']}, {told['kg']} kgCO2e a serial)",
+        f"[bold]serial {serial} of {escape(told['series'])}[/bold], member {told['home']}: {told['kg']} kgCO2e",
         f"from project {escape(told['project'])}, vintage {told['vintage']}, issuance of serials {told['issuance']}",
         table,
         f"[bold]now[/bold]: {escape(told['now'])}",
@@ -101,12 +101,9 @@ def _what(connection: Connection, event: Row) -> str:
         case "transfer_proposed":
             return f"proposed to member {event['other']}"
         case "transfer_accepted":
-            row = (
-                connection.execute(select(t.transfers).where(t.transfers.c.transfer == event["reference"]))
-                .mappings()
-                .one()
-            )
-            return f"arrived from member {event['other']} at factor {factor_in_words(row['factor_ppm'])}"
+            factor = find(connection, t.transfers, event["reference"])
+            told = factor_in_words(factor["factor_ppm"]) if factor else "unknown"
+            return f"arrived from member {event['other']} at factor {told}"
         case "cut":
             return "cut on conversion: it does not count at the destination"
         case "retired":

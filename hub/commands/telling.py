@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rich.console import RenderableType
@@ -16,9 +17,19 @@ def shown(step: Step, number: int) -> Iterator[RenderableType]:
     """The step's title, lines and tables."""
     yield f"\n[bold]{number}. {escape(step.title)}[/bold]"
     for line in step.lines:
-        yield f"   {escape(line)}" if step.agrees else f"   [red]{escape(line)}[/red]"
+        indent = 3 + len(line) - len(line.lstrip())
+        text = escape(line.strip())
+        yield Padding(text if step.agrees else f"[red]{text}[/red]", (0, 0, 0, indent))
     for sheet in step.sheets:
         yield Padding(_table(sheet), (0, 0, 0, 3))
+
+
+_LONG_HEX = re.compile(r"0x[0-9a-f]{8,}")
+
+
+def _shortened(cell: str) -> str:
+    """Ids cut to their beginning: a table of a story is for reading; `--json` has them whole."""
+    return _LONG_HEX.sub(lambda found: found[0][:10] + "...", cell)
 
 
 def _table(sheet: Sheet) -> Table:
@@ -27,5 +38,5 @@ def _table(sheet: Sheet) -> Table:
         numbers = all(isinstance(row[place], int) for row in sheet.rows)
         table.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in sheet.rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(cell) for cell in row))
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(_shortened(cell)) for cell in row))
     return table

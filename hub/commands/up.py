@@ -71,7 +71,8 @@ def up(
             }
             terminal.answer(
                 answer,
-                f"\n[bold]running[/bold]: API {address}/v1/ (OpenAPI {address}/v1/openapi.json), chain {world.chain.rpc_url}",
+                f"\n[bold]running[/bold]: API {address}/v1/ (OpenAPI {address}/v1/openapi.json)",
+                f"  chain {world.chain.rpc_url}",
                 *(
                     f"  {name}'s registry, for its own staff: {one.process.control_url}/control/..."
                     for name, one in world.registries.items()

@@ -537,6 +537,7 @@ documents = Table(
     _whole("received_at"),
     Index("ix_documents_member", "member", "kind", "record"),
     Index("ix_documents_describes", "describes"),
+    Index("ix_documents_received_at", "received_at", "digest"),
 )
 
 document_accesses = Table(

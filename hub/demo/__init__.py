@@ -1,1 +1,1 @@
-"""The demo: four cities on a chain of their own, and a story that is real at every step. All its data are illustrative."""
+"""The demo: four cities, a chain of their own, a story that is real at every step. All its data are illustrative."""

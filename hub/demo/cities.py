@@ -56,7 +56,7 @@ Keys = Mapping[tuple[str, Role], LocalSigner]
 
 
 def open_keys(folder: Path) -> Keys:
-    """Each city's voter and registrar, made at the first call: keystores in `folder`/CITY/ROLE, the password beside them.
+    """Each city's voter and registrar, made at the first call: keystores in `folder`/CITY/ROLE, a password a city.
 
     The derivation is the light one: these keys guard a trial on this machine and nothing else.
     """

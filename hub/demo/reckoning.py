@@ -1,6 +1,6 @@
 """The reckoning: where every kilogram is, whether it adds up, and whether each registry's own books say the same.
 
-The registries are asked over their operators' interface, not through the adapters, so that an adapter's mistake would show.
+The registries are asked over their operators' interface, not through the adapters: an adapter's mistake would show.
 """
 
 from __future__ import annotations

@@ -68,7 +68,11 @@ def recognise_methodologies(world: World) -> Step:
         forged += refused
         ballots.append({"ballot": ballot, "title": title, "document_says": in_plain_words(world.deployment, actions)})
         told = ", ".join(f"{member.title} {factor_in_words(ppm)}" for member, ppm in by_member.items())
-        lines.append(f"{home.title}'s {methodology_code(home)} at {told}: 3 yes, Hefei no, so Hefei is not bound")
+        ayes = sum(1 for choice in votes.values() if choice is Choice.YES)
+        lines.append(
+            f"{home.title}'s {methodology_code(home)}, put to the vote at {told}: {ayes} yes, Hefei no: it passes, and "
+            "binds those who said yes"
+        )
         lines.append(f"  ballot {ballot}")
     sheet = Sheet(
         "Votes that must not count, and what the chain said",

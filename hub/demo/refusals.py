@@ -1,7 +1,7 @@
 """Attempts at counting one reduction twice, and what the chain said to each.
 
-The wrong records are clerks' errors (the registries' own checks were passed over), filed beside a good one: each is held
-back with the chain's reason, and the good one is not delayed.
+The wrong records are clerks' errors (the registries' own checks were passed over), filed beside a good one: each is
+held back with the chain's reason, and the good one is not delayed.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def refuse_records(world: World, filed: Mapping[str, HasFiled], retirement: str)
         written = connection.execute(query).scalar()
     expect(written == _GOOD_KG, f"the good issuance {good['native_id']} on the chain", written)
     lines = (
-        f"{len(attempts)} wrong records and a good one reach the hub in one pass: the wrong ones are held back, each with "
-        "the chain's reason",
+        f"{len(attempts)} wrong records and a good one reach the hub in one pass: the wrong ones are held back, each "
+        "with the chain's reason",
         f"the good one, {good['native_id']} over {_GOOD_KG:,} kg, is on the chain: nothing else was delayed",
     )
     sheet = Sheet("Refused by the chain", ("attempt", "record", "error", "in words"), tuple(rows))

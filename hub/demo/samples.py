@@ -16,7 +16,7 @@ _FACTORS = {"shanghai": ("0.42", "沪环气候〔2024〕45号"), "suzhou": ("0.7
 _STEMS = {"shanghai": "DEMO-SH", "suzhou": "DEMO-SZ"}
 
 CONVERSION_PPM = 420_000 * 1_000_000 // 770_000
-"""0.42 / 0.77 in parts per million, rounded down: what Shanghai counts a Suzhou photovoltaic tonne for. Illustrative."""
+"""0.42 / 0.77 in ppm, rounded down: what Shanghai counts a Suzhou photovoltaic tonne for. Illustrative."""
 
 
 def methodology_code(city: City) -> str:

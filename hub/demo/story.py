@@ -1,6 +1,6 @@
-"""The story: a methodology filed and voted, projects synced, a credit each way, a refusal, a retirement, forgeries, books.
+"""The story: methodologies filed and voted, projects synced, a credit each way, refusals, a retirement, the books.
 
-Every step does what it says on the running chain and registries, and reads what came of it; nothing is written in advance.
+Every step does what it says on the running chain and registries, and tells what came of it; nothing is scripted.
 """
 
 from __future__ import annotations
@@ -69,8 +69,9 @@ def tell(world: World) -> Iterator[Step]:
 
 def _founding(world: World) -> Step:
     deployment = world.deployment
+    consortium = checksum_address(deployment.address("Consortium"))
     lines = (
-        f"chain {deployment.chain_id} at {world.chain.rpc_url}; Consortium {checksum_address(deployment.address('Consortium'))}",
+        f"chain {deployment.chain_id} at {world.chain.rpc_url}; the Consortium stands at {consortium}",
         "full members: " + ", ".join(f"{city} ({city.member})" for city in CITIES),
         "rules (illustrative): quorum three of four, two thirds of yes and no, no delay for recognitions",
         "Shanghai and Suzhou have registries of their own: one speaks REST, one a folder of CSV files; Hangzhou and "
@@ -124,7 +125,7 @@ def _credits(world: World, filed: dict[str, Filed]) -> Step:
 
 
 def _issued_quantities(city: City, verified_kg: int, *, first: bool) -> list[int]:
-    """A first project is issued in two blocks and keeps a tenth unissued, so that later mistakes have room to be made."""
+    """A first project is issued in two blocks, and a tenth of it not yet: room for the mistakes that follow."""
     size = 1000 if city is SUZHOU else 1
     whole = verified_kg // size * size
     if not first:
@@ -286,8 +287,8 @@ def _retire(world: World, registries: list[Registry]) -> tuple[str, Step]:
     )
     expect(told == RETIRED_IN_SUZHOU_KG, f"Shanghai's books to show {RETIRED_IN_SUZHOU_KG} kg retired elsewhere", told)
     lines = (
-        f"Suzhou retires {RETIRED_IN_SUZHOU_KG:,} kg of Shanghai's credits for an event ({retired['native_id']}); on the "
-        "chain the beneficiary is a salted commitment",
+        f"Suzhou retires {RETIRED_IN_SUZHOU_KG:,} kg of Shanghai's credits for an event ({retired['native_id']}); "
+        "on the chain the beneficiary is a salted commitment",
         f"Shanghai's registry is told ({EffectKind.RETIRED_ELSEWHERE.value}) and books it",
     )
     sheet = difference_sheet(before, registries, "What changed in the registries' own books")

@@ -113,7 +113,7 @@ class World:
 
 
 def remove_world(home: Path) -> None:
-    """Deletes an earlier demo in `home`, its chain stopped first. Raises ConfigurationWrong for a folder that is none."""
+    """Deletes an earlier demo in `home`, its chain stopped first. Raises ConfigurationWrong for anything else."""
     if not home.exists() or not any(home.iterdir()):
         return
     if not (home / MARK).exists():

@@ -21,6 +21,19 @@ def seal_documents(
     return SealedBatch(once, seal, signer.sign_digest(digest(seal, domain)))
 
 
+def as_json(batch: SealedBatch) -> dict[str, object]:
+    """A batch as POST /v1/documents takes it."""
+    return {
+        "documents": [data.decode() for data in batch.documents],
+        "seal": {
+            "member": batch.seal.member,
+            "manifest": batch.seal.manifest,
+            "sealed_at": batch.seal.sealed_at,
+            "signature": "0x" + batch.signature.hex(),
+        },
+    }
+
+
 def reading_authorization(signer: Signer, domain: Domain, expires: int) -> str:
     """The `Authorization` header by which `signer` reads what its member may read, until `expires` (at most ten
     minutes ahead)."""

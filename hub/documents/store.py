@@ -1,4 +1,4 @@
-"""The documents' store: put a sealed batch, get one by digest, search. Every answer keeps to its reader's audience."""
+"""The documents' store: put a sealed batch, get one by digest, list. Every answer keeps to its reader's audience."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hub.chain.deployment import Deployment
 from hub.db import tables as t
 from hub.documents.audience import Reader, readable_by
 from hub.documents.seals import CheckedBatch, CheckedDocument, SealedBatch, check_batch, require_registrar
-from hub.index.queries import Listing, Row, read_page
+from hub.index.queries import Listing, Row
 from mutual_recognition import identifiers as ids
 from mutual_recognition.documents import DocumentKind
 from mutual_recognition.refusal import Refusal
@@ -31,6 +31,7 @@ LISTING = Listing(
     "documents",
     t.documents,
     order=(t.documents.c.received_at, t.documents.c.digest),
+    without=("canonical",),
     filters={
         name: t.documents.c[name] for name in ("kind", "member", "registry", "record", "version", "describes", "seal")
     },
@@ -101,13 +102,6 @@ def get(connection: Connection, digest: str, reader: Reader) -> Row | None:
     )
     found = connection.execute(query).mappings().first()
     return None if found is None else dict(found)
-
-
-def search(
-    connection: Connection, reader: Reader, filters: dict[str, Any], after: tuple[Any, ...] | None, limit: int
-) -> tuple[list[Row], tuple[Any, ...] | None]:
-    """A page of what `reader` may read, in the order of arrival, and the key that the next page starts after."""
-    return read_page(connection, LISTING, filters, after, limit, also=(readable_by(reader),))
 
 
 def revision(connection: Connection) -> int:

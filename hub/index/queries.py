@@ -25,10 +25,12 @@ class Listing:
     source: FromClause
     order: tuple[ColumnElement[Any], ...]
     filters: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    """Columns too large to be read in a list."""
 
     def select(self) -> Select[Any]:
-        """All columns of the source."""
-        return select(self.source)
+        """The columns of the source, but for those left out."""
+        return select(*(column for column in self.source.c if column.key not in self.without))
 
     def key(self, row: Mapping[str, Any]) -> Key:
         """Where `row` stands in the order."""

@@ -66,7 +66,9 @@ def _standing(ballot: Row, votes: list[Row], members: Mapping[int, Row], time: i
     tally = Tally(
         electorate.bit_count(), *(counted.count(choice) for choice in (Choice.YES, Choice.NO, Choice.ABSTAIN))
     )
-    return Standing(votes, tally, _outcome(ballot, tally, time), _seats(electorate, members), _seats(invited, members))
+    return Standing(
+        votes, tally, outcome_of(ballot, tally, time), _seats(electorate, members), _seats(invited, members)
+    )
 
 
 def _counts(member: Row, electorate: int, invited: int) -> bool:
@@ -81,7 +83,8 @@ def _seats(bitmap: int, members: Mapping[int, Row]) -> list[int]:
     return sorted(number for number, member in members.items() if bitmap >> member["seat"] & 1)
 
 
-def _outcome(ballot: Row, tally: Tally, time: int) -> Outcome:
+def outcome_of(ballot: Row, tally: Tally, time: int) -> Outcome:
+    """The outcome at block time `time`, from a row of `ballots` and its tally."""
     if ballot["executed_at"]:
         return Outcome.EXECUTED
     if time < ballot["closes_at"]:

@@ -34,7 +34,8 @@ def names_of(
     if wanted := set(series):
         described = t.documents.c.describes
         query = select(described.label("id"), *_WORDS).where(described.in_(wanted), public)
-        found |= _by_id(connection.execute(query).mappings())
+        # the newest words stand, should a registrar have sealed several
+        found |= _by_id(connection.execute(query.order_by(t.documents.c.received_at)).mappings())
     return found
 
 

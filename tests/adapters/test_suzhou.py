@@ -111,7 +111,7 @@ def test_rows__become_canonical_records(folder: Path) -> None:
     found = {native: list(adapter.translate(record)) for native, record in records(adapter).items()}
     (filing,) = found["DEMO-SZ-PV-01/V1"]
     assert isinstance(filing, canonical.MethodologyFiling)
-    assert filing.definition["parameters"][0]["value"] == "0.77"
+    assert filing.definition["parameters"]["ef"]["values"][0]["value"] == "0.77"
     assert filing.valid_until is None
     (project,) = found["SZ-DEMO-XM-00001"]
     assert isinstance(project, canonical.ProjectRegistration)
@@ -120,7 +120,7 @@ def test_rows__become_canonical_records(folder: Path) -> None:
     (verified,) = found["SZ-DEMO-HZ-00001"]
     assert isinstance(verified, canonical.Verification)
     assert verified.period == Period(date(2024, 1, 1), date(2024, 12, 31))
-    assert (verified.verified_kg, Decimal(verified.content["activity_kwh"])) == (1_001_000, 1_300_000)
+    assert (verified.verified_kg, Decimal(verified.content["activity_kwh"])) == (1_001_000, Decimal(1_300_000))
     series, issuance = found["SZ-DEMO-QF-00001"]
     assert series == canonical.SeriesRegistration(code="DEMO-SZ-TPH-2024", kg_per_serial=1000)
     assert isinstance(issuance, canonical.Issuance)

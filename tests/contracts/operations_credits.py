@@ -128,7 +128,7 @@ def propose(world: World, flaw: str | None) -> Call | None:
     rules = model.transfer_rules["now"]
     opens = 0 if model.acquainted[row.holder, to] else rules.wait
     earliest = max(rules.min_lifetime, opens + 1)
-    deadline = rng.randint(earliest, max(earliest, min(rules.max_lifetime, earliest + 3 * DAY)))
+    deadline = rng.randint(earliest, max(earliest, min(rules.max_lifetime, earliest + 2 * DAY)))
     if flaw == "DeadlineInvalid":
         deadline = rng.choice((0, earliest - 1, rules.max_lifetime + 1))
     if flaw == "TransferExists":
@@ -334,7 +334,7 @@ def pledge(world: World, flaw: str | None) -> Call | None:
     order = {
         "member": member,
         **{name: order[name] for name in ("series", "blockFirst", "first", "last")},
-        "until": world.now - 1 if flaw == "PledgeUntilInvalid" else world.soon(3_600, 10 * DAY),
+        "until": world.now - 1 if flaw == "PledgeUntilInvalid" else world.soon(3_600, 2 * DAY),
         "request": order["request"],
         "deadline": world.soon(60, 2 * DAY),
     }

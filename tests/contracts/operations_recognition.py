@@ -47,11 +47,11 @@ def some_terms(world: World, subject: bytes, flaw: str | None) -> dict[str, Any]
     start = world.now - rng.randint(0, 5) * DAY
     few_uses = sum(1 << purpose for purpose in rng.sample(range(1, 9), 3))
     terms = {
-        "factorPpm": rng.choice((1_000_000, 1_000_000, 763_636, 500_000, 900_000, 1, 40_000)),
+        "factorPpm": rng.choices((1_000_000, 763_636, 500_000, 900_000, 40_000, 1), (30, 20, 20, 22, 4, 4))[0],
         "uses": rng.choice((510, 510, few_uses, few_uses | 2)),
         "validFrom": start,
         "validUntil": world.now + rng.choice((4, 400, 400, 900, 900, 900)) * DAY,
-        "annualCapKg": rng.choice((NO_CAP, NO_CAP, NO_CAP, 5_000_000, 100_000, 5_000)),
+        "annualCapKg": rng.choice((NO_CAP, NO_CAP, 2_000_000, 300_000, 20_000, 6_000)),
         "coversEveryProject": subject[0] == ids.METHODOLOGY and rng.random() < 0.75,
     }
     if flaw == "TermsInvalid":

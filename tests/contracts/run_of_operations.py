@@ -48,7 +48,7 @@ LIVELY = {
     "CreditLedger.verify": 6,
     "CreditLedger.issue": 18,
     "CreditLedger.propose": 14,
-    "CreditLedger.accept": 20,
+    "CreditLedger.accept": 30,
     "CreditLedger.retire": 5,
     "CreditLedger.pledge": 4,
     "CreditLedger.release": 3,
@@ -213,7 +213,7 @@ class Run:
         rng = self.rng
         longest = rng.choices((0, 300, 3_600, 6 * 3_600), (50, 40, 9, 1))[0]
         time = self.world.now + rng.randint(0, longest)
-        if rng.random() < (0.25 if self.world.model.paused() else 0.012):
+        if rng.random() < (0.25 if self.world.model.paused() else 0.007):
             time = max(time, self._something_due())
         self.world.model.now = time
         if time > self.hub.chain.now:
@@ -252,9 +252,10 @@ class Run:
         weights = self._weights(names)
         for _ in range(12):
             name = rng.choices(names, weights)[0]
-            call = rng.choice(SUCCESS[name])(world, None)
-            if call is not None and world.foresee(call) is None:
-                return call
+            for _ in range(3):
+                call = rng.choice(SUCCESS[name])(world, None)
+                if call is not None and world.foresee(call) is None:
+                    return call
         return self._on_with_ballots()
 
     def _weights(self, names: Sequence[str]) -> list[float]:
@@ -325,6 +326,8 @@ class Run:
             met[flaw] = self.tally.errors[flaw] - (70 if flaw in ("SeatsTaken", "LastFullMember") else 0)
             if all(name in BY_BALLOT for name, _ in aims):
                 met[flaw] -= met[flaw] % 6 + 3
+            outsiders = [self.tally.asked[name] for name, _ in aims if name in ONLY_REFUSED]
+            met[flaw] = min([met[flaw], *outsiders])
         flaws = sorted(AIMS, key=lambda flaw: met[flaw] + rng.random() * 4)
         flaws = [flaw for flaw in flaws if flaw not in ("Paused",) or world.model.paused()]
         if rng.random() < 0.12:
@@ -355,8 +358,8 @@ class Run:
         return self._a_batch(flaw) if rng.random() < 0.004 else None
 
     def _least_asked(self, aims: Sequence[tuple[str, Generator]]) -> tuple[str, Generator]:
-        pair = self.rng.choices(aims, k=2)
-        return min(pair, key=lambda aim: self.tally.asked[aim[0]])
+        some = aims if aims[0][0] in ONLY_REFUSED else self.rng.choices(aims, k=2)
+        return min(some, key=lambda aim: self.tally.asked[aim[0]])
 
     def _meets(self, call: Call, flaw: str) -> bool:
         refused = self.world.foresee(call)

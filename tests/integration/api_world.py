@@ -116,19 +116,6 @@ class World:
         return {"Authorization": reading_authorization(signer, self.deployment.domain, expires)}
 
 
-def body_of(batch: SealedBatch) -> dict[str, Any]:
-    """A batch as POST /v1/documents takes it."""
-    return {
-        "documents": [data.decode() for data in batch.documents],
-        "seal": {
-            "member": batch.seal.member,
-            "manifest": batch.seal.manifest,
-            "sealed_at": batch.seal.sealed_at,
-            "signature": "0x" + batch.signature.hex(),
-        },
-    }
-
-
 def document(
     kind: DocumentKind, record: str, content: dict[str, Any], audience: str = "public", member: int = SHANGHAI
 ) -> Document:

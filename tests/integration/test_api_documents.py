@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -18,10 +19,12 @@ from hub.chain.keys import LocalSigner, sign_order
 from hub.chain.orders import Domain, OfficerOrder
 from hub.chain.sending import send
 from hub.db import tables as t
+from hub.documents.delivery import HubDocuments
 from hub.documents.messages import DocumentSeal, digest
-from hub.documents.sealing import reading_authorization, seal_documents
+from hub.documents.sealing import as_json, reading_authorization, seal_documents
 from hub.documents.seals import SealedBatch, manifest_of
 from hub.documents.store import KEEP_ACCESSES
+from hub.errors import RecordRefused, RetryLater
 from hub.network.embedded import EmbeddedChain
 from mutual_recognition.documents import DocumentKind
 from tests.integration.api_world import (
@@ -33,7 +36,6 @@ from tests.integration.api_world import (
     SUZHOU,
     VERIFICATION,
     World,
-    body_of,
     build_world,
     document,
 )
@@ -73,18 +75,18 @@ def evidence(record: str, audience: str = "public", member: int = SHANGHAI) -> A
 
 def test_batch__kept_once_however_often_it_comes(world: World) -> None:
     batch = world.sealed(evidence("kept 1"), evidence("kept 2"))
-    first, again = post(world, body_of(batch)).json(), post(world, body_of(batch)).json()
+    first, again = post(world, as_json(batch)).json(), post(world, as_json(batch)).json()
     assert (first["new"], again["new"]) == (2, 0)
     assert first["digests"] == again["digests"]
     both = world.sealed(evidence("kept 2"), evidence("kept 3"))
-    assert post(world, body_of(both)).json()["new"] == 1
+    assert post(world, as_json(both)).json()["new"] == 1
     kept = world.client.get(f"/v1/documents/{first['digests'][1]}").json()
     assert kept["seal"]["manifest"] == batch.seal.manifest
 
 
 def test_document__with_its_seal__anyone_can_check_it(world: World) -> None:
     batch = world.sealed(evidence("checked 1"), evidence("checked 2"))
-    digests = post(world, body_of(batch)).json()["digests"]
+    digests = post(world, as_json(batch)).json()["digests"]
     answer = world.client.get(f"/v1/documents/{digests[0]}").json()
     canonical = world.client.get(f"/v1/documents/{digests[0]}/canonical").content
     assert "0x" + hashlib.sha256(canonical).hexdigest() == digests[0]
@@ -98,31 +100,31 @@ def test_document__with_its_seal__anyone_can_check_it(world: World) -> None:
 
 
 def test_changed_document__manifest_differs(world: World) -> None:
-    body = body_of(world.sealed(evidence("to change")))
+    body: dict[str, Any] = as_json(world.sealed(evidence("to change")))
     body["documents"] = [body["documents"][0].replace("to change", "is changed")]
     assert refused(world, body) == "manifest_differs"
 
 
 def test_document_added_under_the_seal__manifest_differs(world: World) -> None:
-    body = body_of(world.sealed(evidence("alone")))
+    body: dict[str, Any] = as_json(world.sealed(evidence("alone")))
     body["documents"].append(evidence("added").canonical().decode())
     assert refused(world, body) == "manifest_differs"
 
 
 def test_same_document_twice__refused(world: World) -> None:
-    body = body_of(world.sealed(evidence("twice")))
+    body: dict[str, Any] = as_json(world.sealed(evidence("twice")))
     assert refused(world, body | {"documents": body["documents"] * 2}) == "document_repeated"
 
 
 def test_not_canonical__refused(world: World) -> None:
     data = json.dumps(json.loads(evidence("spaced").canonical())).encode()
     batch = seal_documents(world.officers[SHANGHAI], world.deployment.domain, SHANGHAI, [data], world.hub.clock())
-    assert refused(world, body_of(batch)) == "document_refused"
+    assert refused(world, as_json(batch)) == "document_refused"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", "[" * 100_000, '{"a":1e999}', "\ud800"])
 def test_no_document_at_all__refused(world: World, text: str) -> None:
-    body = body_of(world.sealed(evidence("replaced")))
+    body = as_json(world.sealed(evidence("replaced")))
     answer = world.client.post(
         "/v1/documents",
         content=json.dumps(body | {"documents": [text]}),
@@ -135,7 +137,7 @@ def test_no_document_at_all__refused(world: World, text: str) -> None:
 def test_document_of_another_member_under_ones_own_seal__refused(world: World) -> None:
     suzhou = evidence("someone else's", member=SUZHOU).canonical()
     batch = seal_documents(world.officers[SHANGHAI], world.deployment.domain, SHANGHAI, [suzhou], world.hub.clock())
-    assert refused(world, body_of(batch)) == "document_of_another"
+    assert refused(world, as_json(batch)) == "document_of_another"
 
 
 @pytest.mark.parametrize("who", ["another member's registrar", "an auditor", "nobody"])
@@ -147,7 +149,7 @@ def test_sealed_by_another_key__refused(world: World, who: str) -> None:
     }
     one = evidence(f"by {who}").canonical()
     batch = seal_documents(signers[who], world.deployment.domain, SHANGHAI, [one], world.hub.clock())
-    assert refused(world, body_of(batch)) == "signer_no_registrar"
+    assert refused(world, as_json(batch)) == "signer_no_registrar"
 
 
 def test_sealed_for_another_chain__refused(world: World) -> None:
@@ -155,15 +157,15 @@ def test_sealed_for_another_chain__refused(world: World) -> None:
     batch = seal_documents(
         world.officers[SHANGHAI], other, SHANGHAI, [evidence("elsewhere").canonical()], world.hub.clock()
     )
-    assert refused(world, body_of(batch)) == "signer_no_registrar"
+    assert refused(world, as_json(batch)) == "signer_no_registrar"
 
 
 def test_sealed_in_the_future__refused(world: World) -> None:
     one = [evidence("tomorrow").canonical()]
     batch = seal_documents(world.officers[SHANGHAI], world.deployment.domain, SHANGHAI, one, world.hub.clock() + 301)
-    assert refused(world, body_of(batch)) == "seal_in_future"
+    assert refused(world, as_json(batch)) == "seal_in_future"
     soon = seal_documents(world.officers[SHANGHAI], world.deployment.domain, SHANGHAI, one, world.hub.clock() + 200)
-    assert post(world, body_of(soon)).status_code == 200
+    assert post(world, as_json(soon)).status_code == 200
 
 
 def test_former_registrar__believed_for_what_the_chain_carries_and_nothing_new(world: World) -> None:
@@ -196,7 +198,7 @@ def test_former_registrar__believed_for_what_the_chain_carries_and_nothing_new(w
     set_officer(Role(0), 0)
 
     def seal(record: Any, at: int) -> dict[str, Any]:
-        return body_of(seal_documents(former, domain, HEFEI, [record.canonical()], at))
+        return as_json(seal_documents(former, domain, HEFEI, [record.canonical()], at))
 
     assert refused(world, seal(evidence("new words", member=HEFEI), sealed_at)) == "signer_no_registrar"
     assert refused(world, seal(on_chain, world.now())) == "signer_no_registrar"
@@ -207,9 +209,9 @@ def test_signature_of_a_seal_altered__refused(world: World) -> None:
     batch = world.sealed(evidence("altered"))
     seal = DocumentSeal(SHANGHAI, batch.seal.manifest, batch.seal.sealed_at - 1)
     assert digest(seal, world.deployment.domain) != digest(batch.seal, world.deployment.domain)
-    assert refused(world, body_of(replace(batch, seal=seal))) == "signer_no_registrar"
+    assert refused(world, as_json(replace(batch, seal=seal))) == "signer_no_registrar"
     flipped = SealedBatch(batch.documents, batch.seal, bytes(64) + b"\x1b")
-    assert refused(world, body_of(flipped)) == "signature_malformed"
+    assert refused(world, as_json(flipped)) == "signature_malformed"
 
 
 # -------------------------------------------------------------------- reading
@@ -218,7 +220,7 @@ def test_signature_of_a_seal_altered__refused(world: World) -> None:
 def test_audiences__each_reader_gets_its_own(world: World) -> None:
     private = evidence("for Suzhou", f"member:{SUZHOU}")
     digests = world.documents | {"suzhou": "0x" + private.digest().hex()}
-    assert post(world, body_of(world.sealed(private))).status_code == 200
+    assert post(world, as_json(world.sealed(private))).status_code == 200
     readers: dict[str, dict[str, str]] = {
         "public": {},
         "hefei": world.reading_as(world.officers[HEFEI]),
@@ -331,3 +333,37 @@ def test_search__by_kind_member_record_and_what_it_describes(world: World) -> No
     assert "0x" + VERIFICATION.digest().hex() not in found("kind=verification")
     assert "0x" + DECLARATION.digest().hex() not in found("kind=declaration")
     assert world.client.get("/v1/documents?kind=poem").status_code == 422
+
+
+# -------------------------------------------------------------------- from a city
+
+
+def test_delivery_from_a_city__in_batches_and_repeatable(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.documents.delivery.MOST_DOCUMENTS", 3)
+    documents = [evidence(f"delivered {number}") for number in range(8)]
+    sent = [(one.digest(), one.canonical()) for one in documents]
+    sink = HubDocuments(
+        world.client, world.officers[SHANGHAI], world.deployment.domain, SHANGHAI, clock=world.hub.clock
+    )
+    sink.deliver(sent)
+    sink.deliver(sent)
+    seals = set()
+    for one, _ in sent:
+        seals.add(world.client.get(f"/v1/documents/0x{one.hex()}").json()["seal"]["manifest"])
+    assert len(seals) == 3
+
+
+def test_delivery__what_the_hub_refuses_is_told_with_its_code(world: World) -> None:
+    one = evidence("by the wrong key")
+    sink = HubDocuments(world.client, world.officers[SUZHOU], world.deployment.domain, SHANGHAI, clock=world.hub.clock)
+    with pytest.raises(RecordRefused) as told:
+        sink.deliver([(one.digest(), one.canonical())])
+    assert told.value.code == "signer_no_registrar"
+
+
+def test_delivery__hub_away__later(world: World) -> None:
+    one = evidence("later")
+    with httpx.Client(base_url="http://127.0.0.1:9", trust_env=False) as nowhere:
+        sink = HubDocuments(nowhere, world.officers[SHANGHAI], world.deployment.domain, SHANGHAI)
+        with pytest.raises(RetryLater):
+            sink.deliver([(one.digest(), one.canonical())])

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
+from sqlalchemy import update
 
 from hub.api.app import RESOURCES, create_app
 from hub.api.resources import health
 from hub.chain.connection import Node
+from hub.db import tables as t
 from hub.errors import PROBLEM_MEDIA_TYPE
 from hub.network.embedded import EmbeddedChain
 from mutual_recognition import identifiers as ids
@@ -202,6 +206,15 @@ def test_index__block_head_lag_and_digest(world: World) -> None:
     assert status["rows"]["members"] == 4
 
 
+def test_reads__do_not_wait_for_the_indexer(world: World) -> None:
+    with world.writing.begin() as connection:
+        connection.execute(update(t.members).values(seat=99))
+        started = time.monotonic()
+        assert 99 not in {member["seat"] for member in get(world, "/v1/members")["items"]}
+        assert time.monotonic() - started < 5
+        connection.rollback()
+
+
 # -------------------------------------------------------------------- pages
 
 
@@ -295,6 +308,8 @@ def test_etag__changes_with_the_index(world: World) -> None:
         ("/v1/members?limit=0", 422, "request_invalid"),
         ("/v1/members?limit=201", 422, "request_invalid"),
         ("/v1/members?kind=emperor", 400, "code_unknown"),
+        ("/v1/transfers?statuss=accepted", 400, "parameter_unknown"),
+        ("/v1/rules?limit=1", 400, "parameter_unknown"),
         ("/v1/transfers/0x12", 422, "request_invalid"),
         ("/v1/transfers/0x" + "00" * 32, 404, "not_found"),
         ("/v1/series?code=PV", 400, "series_name_incomplete"),
@@ -394,6 +409,8 @@ def test_openapi__every_operation_says_its_audience_and_has_an_example_that_fits
         for method, operation in methods.items()
     ]
     assert len(operations) > 35
+    for reference in set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(specification))):
+        assert reference.removeprefix("#/components/schemas/") in specification["components"]["schemas"]
     names = [operation["operationId"] for _, _, operation in operations]
     assert len(set(names)) == len(names)
     for path, method, operation in operations:

@@ -16,7 +16,7 @@ from hub.api.snapshots import matches
 from hub.api.words import MEMBER_NAMES, WORDS
 from hub.chain import enums
 from hub.chain.enums import Outcome, Role
-from hub.index.queries_ballots import Tally, _outcome
+from hub.index.queries_ballots import Tally, outcome_of
 from mutual_recognition.identifiers import Kind
 from mutual_recognition.purposes import Purpose
 from mutual_recognition.unit_blocks import BlockStatus
@@ -128,4 +128,4 @@ def test_outcome__follows_from_votes_and_block_time(
         "quorum_ppm": 500_000,
         "approval_ppm": 500_001,
     }
-    assert _outcome(ballot, tally, time) is outcome
+    assert outcome_of(ballot, tally, time) is outcome

@@ -217,7 +217,7 @@ def read_canonical(at: At, digest: Id32Path) -> Response:
     if row is None:
         raise at.missing("document", digest)
     at.hub.documents.note_access(at.reader, [row], "read", at.hub.clock())
-    return Response(bytes(row["canonical"]), media_type="application/json", headers={"etag": f'"{digest}"'})
+    return Response(bytes(row["canonical"]), media_type="application/json")
 
 
 @router.get("/seals/{manifest}", responses=answers(SealAnswer) | NO_SUCH)

@@ -166,6 +166,7 @@ def upgrade() -> None:
     with op.batch_alter_table("documents", schema=None) as batch_op:
         batch_op.create_index("ix_documents_describes", ["describes"], unique=False)
         batch_op.create_index("ix_documents_member", ["member", "kind", "record"], unique=False)
+        batch_op.create_index("ix_documents_received_at", ["received_at", "digest"], unique=False)
 
     op.create_table(
         "entries",
@@ -638,6 +639,7 @@ def downgrade() -> None:
     op.drop_table("external_locks")
     op.drop_table("entries")
     with op.batch_alter_table("documents", schema=None) as batch_op:
+        batch_op.drop_index("ix_documents_received_at")
         batch_op.drop_index("ix_documents_member")
         batch_op.drop_index("ix_documents_describes")
 

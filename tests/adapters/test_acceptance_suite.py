@@ -1,0 +1,173 @@
+"""The acceptance suite itself: each of its checks finds the adapter that has just the fault it is there for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.acceptance import Result, Trial, run_checks
+from adapters.cdm import adapter as cdm
+from adapters.cdm.sample import write_sample
+from adapters.protocol import Effect, Health, Holding, NativeRecord, Page, Receipt
+from hub.errors import RecordRefused
+from mutual_recognition import records as canonical
+from mutual_recognition.identifiers import FIRST_PROGRAMME
+
+
+class Sound(cdm.CdmAdapter):
+    """An adapter without a fault, on the CDM's illustrative reports; the faults are made from it."""
+
+
+class LosesOnResumption(Sound):
+    def read(self, cursor: str) -> Iterator[Page]:
+        for page in super().read(cursor):
+            yield replace(page, records=page.records[1:]) if cursor else page
+
+
+class GivesTwice(Sound):
+    def read(self, cursor: str) -> Iterator[Page]:
+        for page in super().read(cursor):
+            yield replace(page, records=[*page.records, page.records[0]])
+
+
+class ForgetsItsCursor(Sound):
+    def read(self, cursor: str) -> Iterator[Page]:
+        return super().read("")
+
+
+class NeverTheSame(Sound):
+    calls = 0
+
+    def read(self, cursor: str) -> Iterator[Page]:
+        NeverTheSame.calls += 1
+        for page in super().read(cursor):
+            records = [replace(r, payload={**r.payload, "read": self.calls}) for r in page.records]
+            yield replace(page, records=records)
+
+
+class Upside(Sound):
+    def read(self, cursor: str) -> Iterator[Page]:
+        for page in super().read(cursor):
+            yield replace(page, records=list(reversed(page.records)))
+
+
+class VersionsFall(Sound):
+    def read(self, cursor: str) -> Iterator[Page]:
+        for page in super().read(cursor):
+            first = page.records[0]
+            yield replace(page, records=[replace(first, version=2), *page.records])
+
+
+class Moody(Sound):
+    calls = 0
+
+    def translate(self, record: NativeRecord) -> Sequence[canonical.Record]:
+        Moody.calls += 1
+        return [] if self.calls % 2 else super().translate(record)
+
+
+class Silent(Sound):
+    def translate(self, record: NativeRecord) -> Sequence[canonical.Record]:
+        return [] if record.kind == "issuance" else super().translate(record)
+
+
+class Curt(Sound):
+    def translate(self, record: NativeRecord) -> Sequence[canonical.Record]:
+        try:
+            return super().translate(record)
+        except RecordRefused as refused:
+            raise RecordRefused("no", code=refused.code) from refused
+
+
+class Generous(Sound):
+    def translate(self, record: NativeRecord) -> Sequence[canonical.Record]:
+        return [
+            replace(found, quantity_kg=found.quantity_kg + 1) if isinstance(found, canonical.Issuance) else found
+            for found in super().translate(record)
+        ]
+
+
+class LeavesOutHoldings(Sound):
+    def holdings(self) -> Iterable[Holding]:
+        return list(super().holdings())[1:]
+
+
+class KeepsTheRetired(Sound):
+    def holdings(self) -> Iterable[Holding]:
+        return [replace(holding, status="available") for holding in super().holdings()]
+
+
+class NeverWell(Sound):
+    def health(self) -> Health:
+        return Health(False, "out of sorts")
+
+
+class Listens(Sound):
+    """Takes messages, and books each as often as it comes."""
+
+    booked: list[str]
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._profile = replace(self._profile, idempotent_push=True, lookup=True)
+        self.booked = []
+
+    def push(self, effects: Sequence[Effect]) -> Sequence[Receipt]:
+        self.booked += [effect.key for effect in effects]
+        return [Receipt(effect.key, True) for effect in effects]
+
+    def lookup(self, keys: Sequence[str]) -> Mapping[str, Receipt]:
+        return {key: Receipt(key, True) for key in keys if key in self.booked}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    write_sample(reports)
+    return reports
+
+
+@pytest.fixture(autouse=True)
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cdm, "PAGE", 5)
+
+
+def failing(adapter: type[Sound], folder: Path, *checks: str, **more: Any) -> set[str]:
+    trial = Trial(open=lambda: adapter(folder, member=FIRST_PROGRAMME), **more)
+    return {outcome.check.name for outcome in run_checks(trial, checks) if outcome.result is Result.FAILED}
+
+
+def test_suite__sound_adapter__fails_nothing(folder: Path) -> None:
+    assert failing(Sound, folder) == set()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "check"),
+    [
+        (LosesOnResumption, "cursor_resumes_exactly"),
+        (ForgetsItsCursor, "cursor_resumes_exactly"),
+        (GivesTwice, "reading_ends_and_gives_every_record_once"),
+        (NeverTheSame, "pages_repeat_harmlessly"),
+        (Upside, "foundations_come_first"),
+        (VersionsFall, "versions_rise"),
+        (Moody, "translation_is_pure_and_survives_the_journal"),
+        (Silent, "every_kind_is_translated_or_declared_uninteresting"),
+        (Curt, "refusals_say_what_to_do"),
+        (Generous, "quantities_agree_with_ranges"),
+        (LeavesOutHoldings, "holdings_are_consistent_with_the_feed"),
+        (KeepsTheRetired, "holdings_are_consistent_with_the_feed"),
+        (NeverWell, "health_is_true_while_the_registry_is_up"),
+    ],
+)
+def test_suite__one_fault__is_found_by_its_check(folder: Path, adapter: type[Sound], check: str) -> None:
+    assert failing(adapter, folder, check) == {check}
+
+
+def test_suite__every_effect_taken__is_found(folder: Path) -> None:
+    check = "effects_it_cannot_book_get_a_refused_receipt"
+    assert failing(Listens, folder, check, may_write=True) == {check}
