@@ -8,7 +8,7 @@ What is guaranteed: every record read is in the journal before the cursor moves;
 registry
 says that it has it. What is not: that `read` is called once for a record, or `push` once for an effect. Both must
 bear
-repetition, and `acceptance.py` checks that they do.
+repetition, and `acceptance/` checks that they do.
 """
 
 from __future__ import annotations

@@ -526,6 +526,7 @@ contract Consortium is IConsortium, Register {
     function _takeSeat() private returns (uint8 seat) {
         if (_seats == MAX_SEATS) revert SeatsTaken();
         seat = uint8(_seats);
+        // As above: one seat for each member that is admitted.
         // slither-disable-next-line costly-loop
         ++_seats;
     }
@@ -578,6 +579,7 @@ contract Consortium is IConsortium, Register {
         MemberId serves = _officers[account].member;
         if (serves == NOBODY) revert OfficerInvalid(account, 0, 0);
         if (serves != member) revert OfficerServesAnother(account, serves);
+        // Only `restoreOfficers` removes in a loop, and a member has at most MAX_OFFICERS.
         // slither-disable-next-line costly-loop
         delete _officers[account];
         address[] storage accounts = _officersOf[member];

@@ -68,6 +68,7 @@ contract Holds is IHolds, Register {
             // A signature that is not there is an invalid one.
             bytes calldata signature = used < homes.length ? homes[used] : msg.data[0:0];
             ++used;
+            // Each home member's signature is needed, so that one refused refuses all; at most MAX_SUBJECTS.
             // slither-disable-next-line calls-loop
             CONSORTIUM.requireSigned(home, ROLE_VOTER, structHash, signature);
         }
@@ -160,6 +161,7 @@ contract Holds is IHolds, Register {
     }
 
     function _mark(Subject subject, int8 by) private {
+        // A hold is placed and ended on all its subjects or on none; at most MAX_SUBJECTS.
         // slither-disable-next-line calls-loop
         _registerOf(subject).mark(subject, by);
     }

@@ -198,10 +198,8 @@ contract Projects is Register, IProjects, IHoldable {
         if (msg.sender != HOLDS) revert NotHolds(msg.sender);
         ProjectId project = ProjectId.wrap(Ids.idOf(subject));
         Project storage registered = _projects[project];
-        if (registered.status == ProjectStatus.None || Subject.unwrap(subject) != Subject.unwrap(Ids.subject(project)))
-        {
-            revert SubjectUnknown(subject);
-        }
+        bool wellWritten = Subject.unwrap(subject) == Subject.unwrap(Ids.subject(project));
+        if (registered.status == ProjectStatus.None || !wellWritten) revert SubjectUnknown(subject);
         registered.holds = by > 0 ? registered.holds + 1 : registered.holds - 1;
     }
 

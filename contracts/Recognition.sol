@@ -78,6 +78,7 @@ contract Recognition is Register, IRecognition {
         bytes32 ballot = _requireBallot();
         _requireRecognisable(subject);
         for (uint256 i = 0; i < entries.length; ++i) {
+            // The Consortium is asked about each member. It refuses none, so that no entry keeps the others out.
             // slither-disable-next-line calls-loop
             if (CONSORTIUM.consented(ballot, entries[i].member)) {
                 _setTerms(subject, entries[i].member, entries[i].terms, ballot);
@@ -227,6 +228,8 @@ contract Recognition is Register, IRecognition {
                 || (terms.coversEveryProject && kind != KIND_METHODOLOGY) || _ballots[standing.terms] == ballot
         ) revert TermsInvalid(subject, member);
 
+        // Terms are numbered across members and ballots; a ballot makes few of them.
+        // slither-disable-next-line costly-loop
         uint32 number = ++_termsCount;
         _terms[number] = terms;
         _ballots[number] = ballot;

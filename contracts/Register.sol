@@ -27,7 +27,7 @@ abstract contract Register is IBatch, Initializable, UUPSUpgradeable {
         for (uint256 i = 0; i < calls.length; ++i) {
             // The code is this register's own and the sender stays the sender, so that a call does here what it does alone. Nothing is paid
             // (`batch` takes no ether), so no value counts twice. The sender chooses how many calls, and one that fails undoes all.
-            // slither-disable-next-line controlled-delegatecall,delegatecall-loop,calls-loop
+            // slither-disable-next-line controlled-delegatecall,delegatecall-loop,low-level-calls,calls-loop
             (bool ok, bytes memory result) = _implementation.delegatecall(calls[i]);
             if (!ok) revert BatchItemFailed(i, result);
         }

@@ -19,7 +19,7 @@ import structlog
 from adapters.protocol import Effect, Page, RegistryAdapter
 from adapters.sync.effects import effects_of
 from adapters.sync.journal import Decision, InboxRow, Journal
-from adapters.sync.plan import HeldBack, Planner
+from adapters.sync.plan import HeldBack, Planner, issuance_changed
 from adapters.sync.planned import PlannedBooks
 from adapters.sync.submit import RETRY_SOON, Submitted, Submitter
 from hub.errors import ConfigurationWrong, RecordRefused, RetryLater
@@ -259,7 +259,13 @@ class SyncEngine:
         """
         decisions = [self._decision(row) for row in rows]
         requests = [write.request for decision in decisions for write in decision.writes]
-        return self._journal.decide(decisions, self._books.carried_out(self._profile.member, requests))
+        done = self._books.carried_out(self._profile.member, requests)
+        for decision in decisions if done else ():
+            for write in decision.writes:
+                # the same issuance would not have been planned: the record has other serials than it was issued with
+                if write.function == "issue" and write.request in done:
+                    decision.held = issuance_changed(write.native_id, f"in block {done[write.request].block_number}")
+        return self._journal.decide(decisions, done)
 
     def _decision(self, row: InboxRow) -> Decision:
         """What one native record asks for. Where a part of it must wait, the parts before it go on."""

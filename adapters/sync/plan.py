@@ -232,8 +232,15 @@ class Planner:
     def _verification(self, record: Verification) -> Plan:
         member, registry = self._profile.member, self._profile.registry
         identifier = ids.verification_id(member, registry, record.native_id)
-        if self._books.has_verification(identifier):
-            return Plan(())
+        verified = self._books.verified_kg(identifier)
+        if verified is not None:
+            if verified == record.verified_kg:
+                return Plan(())
+            raise HeldBack(
+                "verification_changed",
+                f"verification {record.native_id} is on the chain with {verified} kg, not {record.verified_kg}; "
+                "void it there, and verify under a new id",
+            )
         project = ids.project_id(member, registry, record.project)
         if self._books.project(project) is None:
             raise self._waiting("project", project, f"project {record.project}")
@@ -254,7 +261,7 @@ class Planner:
             "externalLock": ids.native_key(record.external_lock) if record.external_lock else _ZERO32,
         }
         write = self._write(record, "CreditLedger", "verify", [asked], request)
-        self._books.plan_verification(identifier, project, start)
+        self._books.plan_verification(identifier, record.verified_kg, project, start)
         return Plan((write,), (document,))
 
     def _issuance(self, record: Issuance) -> Plan:
@@ -269,6 +276,11 @@ class Planner:
         issued = self._books.issuance(series, first)
         if issued is not None and (issued.last, issued.origin) == (last, origin):
             return Plan(())
+        planned = self._books.planned_under(origin)
+        if planned is not None:
+            # to be looked at again: what is planned may yet be refused
+            waits = f"planned:{record.native_id}"
+            raise issuance_changed(record.native_id, f"{planned.first} - {planned.last}", waits_for=waits)
         verification = ids.verification_id(member, registry, record.verification)
         if not self._books.has_verification(verification):
             raise self._waiting("verification", verification, f"verification {record.verification}")
@@ -438,6 +450,15 @@ class Planner:
     @staticmethod
     def _waiting(kind: str, identifier: bytes, what: str) -> HeldBack:
         return HeldBack(f"{kind}_unknown", f"{what} is not on the chain yet", waits_for=f"{kind}:{identifier.hex()}")
+
+
+def issuance_changed(native_id: str, issued: str, *, waits_for: str = "") -> HeldBack:
+    """The registry edited a record after its serials were issued."""
+    return HeldBack(
+        "issuance_changed",
+        f"{native_id} was issued already, with other serials ({issued}); correct that one and issue anew under a new id",
+        waits_for=waits_for,
+    )
 
 
 def _place(block: UnitBlock, piece: SerialRange) -> dict[str, int]:

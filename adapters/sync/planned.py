@@ -50,7 +50,8 @@ class PlannedBooks:
         self._projects: dict[bytes, ProjectState] = {}
         self._series: dict[bytes, int] = {}
         self._final_series: dict[bytes, int] = {}
-        self._verifications: set[bytes] = set()
+        self._verifications: dict[bytes, int] = {}
+        self._origins: dict[bytes, IssuedRange] = {}
         self._transfers: set[bytes] = set()
         self._issuances: defaultdict[bytes, _Ordered[IssuedRange]] = defaultdict(_Ordered)
         self._periods: defaultdict[bytes, _Ordered[int]] = defaultdict(_Ordered)
@@ -71,13 +72,21 @@ class PlannedBooks:
         return known
 
     def has_verification(self, verification: bytes) -> bool:
-        return verification in self._verifications or self._final.has_verification(verification)
+        return self.verified_kg(verification) is not None
+
+    def verified_kg(self, verification: bytes) -> int | None:
+        known = self._verifications.get(verification)
+        return self._final.verified_kg(verification) if known is None else known
 
     def has_transfer(self, transfer: bytes) -> bool:
         return transfer in self._transfers or self._final.has_transfer(transfer)
 
     def issuance(self, series: bytes, first: int) -> IssuedRange | None:
         return self._issuances[series].values.get(first) or self._final.issuance(series, first)
+
+    def planned_under(self, origin: bytes) -> IssuedRange | None:
+        """The issuance that is planned, and not yet on the chain, under an origin record of the registry's."""
+        return self._origins.get(origin)
 
     def issuance_before(self, series: bytes, first: int) -> int:
         planned = self._issuances[series].at_or_below(first - 1) or 0
@@ -109,13 +118,14 @@ class PlannedBooks:
     def plan_series(self, series: bytes, kg_per_serial: int) -> None:
         self._series[series] = kg_per_serial
 
-    def plan_verification(self, verification: bytes, project: bytes, start_day: int) -> None:
-        self._verifications.add(verification)
+    def plan_verification(self, verification: bytes, verified_kg: int, project: bytes, start_day: int) -> None:
+        self._verifications[verification] = verified_kg
         if start_day:
             self._periods[project].put(start_day, start_day)
 
     def plan_issuance(self, series: bytes, issued: IssuedRange, holder: int) -> None:
         self._issuances[series].put(issued.first, issued)
+        self._origins[issued.origin] = issued
         self._blocks[series].put(issued.first, UnitBlock(issued.first, issued.last, issued.first, holder))
 
     def plan_transfer(self, transfer: bytes) -> None:

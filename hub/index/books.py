@@ -90,9 +90,10 @@ class IndexBooks:
         row = self._first(_SERIES, id=_hex(series))
         return None if row is None else row.kg_per_serial
 
-    def has_verification(self, verification: bytes) -> bool:
+    def verified_kg(self, verification: bytes) -> int | None:
         """See Books."""
-        return self._first(_VERIFICATION, id=_hex(verification)) is not None
+        row = self._first(_VERIFICATION, id=_hex(verification))
+        return None if row is None else row.verified_kg
 
     def issuance(self, series: bytes, first: int) -> IssuedRange | None:
         """See Books."""

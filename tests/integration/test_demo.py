@@ -1,4 +1,4 @@
-"""`yrdhub demo`, run for real: what the story claims is checked against the chain's index and the rules that it follows."""
+"""`yrdhub demo`, run for real: what the story claims is checked against the index and the rules it follows."""
 
 from __future__ import annotations
 

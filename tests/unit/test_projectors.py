@@ -133,7 +133,7 @@ def raw(text: str) -> bytes:
 def test_history__has_nearly_every_event(projected: Projected) -> None:
     missing = sorted(name for key in PROJECTORS if (name := key[1]) and not projected.seen[key] and key[1] != "Initialized")
     assert len(missing) <= 10, missing
-    assert sum(projected.seen.values()) > 3_000
+    assert sum(projected.seen.values()) > 2_000
 
 
 def test_blocks__as_the_ledger_has_them__and_no_others(projected: Projected) -> None:
@@ -162,7 +162,7 @@ def test_issuances__conserved__tally_by_status_is_the_ledgers(projected: Project
             used[row["series"], row["issuance"], status] += row["last"] - row["first"] + 1
     issuances = projected.rows(t.issuances)
     kg = {row["series"]: row["kg_per_serial"] for row in projected.rows(t.series)}
-    assert len(issuances) > 50
+    assert len(issuances) > 15
     for row in issuances:
         key = row["series"], row["first"]
         view, tally = projected.hub.ledger.getIssuance(raw(row["series"]), row["first"])
@@ -339,8 +339,9 @@ def test_life_of_a_serial__its_events_end_where_its_block_is(projected: Projecte
 def test_requests__under_the_member_that_made_them(projected: Projected) -> None:
     rows = projected.rows(t.requests)
     assert len(rows) > 500
-    officers = {row["member"] for row in rows}
-    assert officers <= {row["member"] for row in projected.rows(t.members)}
+    by_nobody = {row["event"] for row in rows if not row["member"]}
+    assert by_nobody <= {"HoldPlaced", "HoldLifted"}, "what a ballot orders is nobody's own"
+    assert {row["member"] for row in rows} <= {0} | {row["member"] for row in projected.rows(t.members)}
     issued = {row["request"]: row["member"] for row in projected.rows(t.issuances)}
     noted = {(row["request"], row["member"]) for row in rows}
     assert all((request, member) in noted for request, member in issued.items())

@@ -1,0 +1,124 @@
+"""What a check is given: an adapter on its registry, and what may be done to that registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from adapters.protocol import Effect, NativeRecord, Page, RegistryAdapter
+from hub.errors import RecordRefused
+from mutual_recognition import records as canonical
+
+
+class CheckFailed(Exception):
+    """The adapter does not do what every adapter must; the message says what was seen."""
+
+
+class Skipped(Exception):
+    """The check does not apply here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A registry whose field `gone` has become `new`: an adapter that reads such a one."""
+
+    adapter: RegistryAdapter
+    gone: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoiled:
+    """A record that must be refused, and by which field."""
+
+    record: NativeRecord
+    field: str
+
+
+@dataclass(slots=True)
+class Trial:
+    """An adapter under test, and what may be done to its registry.
+
+    `open` makes a new adapter on the same registry. `effect` prepares the registry (locks serials, say) and gives an
+    effect that it can book. `effects_booked` counts the bookings in the registry's own books. `down` and `drifted`
+    make the registry unreachable, or changed, for as long as the context lasts. `private` gives words of a record
+    that must not leave. `uninteresting` gives the kinds that translate to nothing, each with the reason. `spoil`
+    gives records that must be refused.
+    """
+
+    open: Callable[[], RegistryAdapter]
+    effect: Callable[[], Effect] | None = None
+    effects_booked: Callable[[], int] | None = None
+    down: Callable[[], AbstractContextManager[None]] | None = None
+    reads_while_down: bool = False
+    drifted: Callable[[], AbstractContextManager[Drift]] | None = None
+    private: Callable[[NativeRecord], Sequence[str]] | None = None
+    spoil: Callable[[Sequence[NativeRecord]], Sequence[Spoiled]] | None = None
+    uninteresting: Mapping[str, str] = field(default_factory=dict)
+    may_write: bool = False
+    _pages: list[Page] | None = None
+
+    def pages(self) -> list[Page]:
+        """The whole feed, read once."""
+        if self._pages is None:
+            with closing(self.open()) as adapter:
+                self._pages = list(adapter.read(""))
+        return self._pages
+
+    def records(self) -> list[NativeRecord]:
+        """Every record of the feed, in order."""
+        return [record for page in self.pages() for record in page.records]
+
+    def translated(self) -> Iterator[tuple[NativeRecord, Sequence[canonical.Record]]]:
+        """Every record with its canonical records; those that are refused are left out."""
+        with closing(self.open()) as adapter:
+            for record in self.records():
+                try:
+                    yield record, adapter.translate(record)
+                except RecordRefused:
+                    continue
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that every adapter must do."""
+
+    name: str
+    says: str
+    run: Callable[[Trial], None]
+
+
+class Result(StrEnum):
+    """How a check came out."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A check's result; `reason` where it did not pass."""
+
+    check: Check
+    result: Result
+    reason: str = ""
+    seconds: float = 0.0
+
+
+def check_into(checks: list[Check]) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
+    """A decorator that makes a function a check: its name names it, the first line of its docstring says what it
+    says."""
+
+    def add(run: Callable[[Trial], None]) -> Callable[[Trial], None]:
+        checks.append(Check(run.__name__, (run.__doc__ or "").strip().splitlines()[0], run))
+        return run
+
+    return add
+
+
+def must(condition: bool, message: str) -> None:
+    if not condition:
+        raise CheckFailed(message)
