@@ -6,9 +6,12 @@ the same record given twice is carried out once, whoever types it and however of
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from sqlalchemy import Table, select
 
 from adapters.protocol import RegistryProfile
 from adapters.sync.plan import HeldBack, Plan, Planner, Write
@@ -17,9 +20,19 @@ from hub.bootstrap import TRANSFER_LIFETIME, OpenIndex, StoredDocuments
 from hub.chain.codec import encode_batch
 from hub.chain.keys import Signer
 from hub.chain.sending import send
+from hub.db import tables as t
 from hub.errors import RecordRefused
 from hub.index.books import IndexBooks
-from mutual_recognition.records import Record
+from mutual_recognition import identifiers as ids
+from mutual_recognition.records import Correction, Record, Retirement, TransferOut
+
+_TRANSFER_ID = re.compile(r"0x[0-9a-f]{64}")
+_TRACES: dict[type[Record], tuple[Table, str, str]] = {
+    TransferOut: (t.transfers, "from_member", "propose"),
+    Retirement: (t.retirements, "holder", "retire"),
+    Correction: (t.cancellations, "holder", "correct"),
+}
+"""Where the index keeps what a record's request did, whose it is there, and the action in the request's name."""
 
 REGISTRY = "by-hand"
 """Registry code of records that no registry system has."""
@@ -67,7 +80,9 @@ class ByHand:
         """Writes what `record` asks for, once. Raises RecordRefused (it cannot be planned) or ChainRefused."""
         books = IndexBooks(self._index.reader, self._index.indexer)
         try:
-            books.advance()
+            block = books.advance()
+            if earlier := self._asked_before(record):
+                return Carried(before=earlier, block=block)
             plan = self._plan(record, books)
             before = books.carried_out(self._member, [write.request for write in plan.writes])
         finally:
@@ -86,6 +101,31 @@ class ByHand:
             ["0x" + document.digest().hex() for document in plan.documents],
         )
 
+    def _asked_before(self, record: Record) -> list[str]:
+        """Requests by which the chain moved, retired or cancelled serials for this very record.
+
+        Its serials may have gone further and been split since, so that planning it anew would ask for other pieces.
+        """
+        if not isinstance(record, TransferOut | Retirement | Correction):
+            return []
+        table, by, action = _TRACES[type(record)]
+        own = self._member if isinstance(record, Correction) else record.series.member or self._member
+        code = record.series if isinstance(record, Correction) else record.series.code
+        registry = self._profile.registry if isinstance(record, Correction) else record.series.registry
+        series = "0x" + ids.series_id(own, registry or self._profile.registry, code).hex()
+        c, serials = table.c, record.serials
+        query = select(c.first, c.last, c.request).where(
+            c[by] == self._member, c.series == series, c.first >= serials.first, c.last <= serials.last
+        )
+        name = f"{type(record).__name__}:{record.native_id}"
+        with self._index.reader.connect() as connection:
+            rows = connection.execute(query.order_by(c.first)).all()
+        asked = [
+            ids.request_id(self._member, self._profile.registry, name, f"{action}:{row.first}-{row.last}", 1)
+            for row in rows
+        ]
+        return [row.request for row, request in zip(rows, asked, strict=True) if row.request == "0x" + request.hex()]
+
     def _plan(self, record: Record, books: IndexBooks) -> Plan:
         planner = Planner(
             self._profile,
@@ -93,7 +133,7 @@ class ByHand:
             asset_key=self._asset_key,
             transfer_lifetime=self._transfer_lifetime,
             now=lambda: int(time.time()),
-            transfers_of=lambda transfer: [bytes.fromhex(transfer.removeprefix("0x"))],
+            transfers_of=_transfers_named,
         )
         try:
             return planner.plan(record)
@@ -108,6 +148,11 @@ class ByHand:
         data = writes[0].call if len(writes) == 1 else encode_batch([write.call for write in writes])
         to = self._index.deployment.address(writes[0].contract)
         return send(self._signer, self._index.node, to, data).tx_hash
+
+
+def _transfers_named(text: str) -> list[bytes]:
+    """By hand a transfer is named by its id; a record of the city's own that is no id yet asked for none."""
+    return [bytes.fromhex(text[2:])] if _TRANSFER_ID.fullmatch(text) else []
 
 
 def _by_register(writes: Sequence[Write]) -> list[list[Write]]:

@@ -12,8 +12,9 @@ import typer
 from typer.core import TyperGroup
 
 from hub import __version__
-from hub.errors import YrdhubError
+from hub.errors import RecordRefused, YrdhubError
 from hub.terminal import Terminal
+from mutual_recognition.refusal import Refusal
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module that exposes `app`, one line of help)
@@ -130,6 +131,10 @@ def run(arguments: Sequence[str]) -> int:
     except YrdhubError as error:
         terminal.tell_error(error)
         return error.exit_code
+    except Refusal as refusal:
+        refused = RecordRefused(refusal.reason, code=refusal.code, value=refusal.value, where=refusal.where or None)
+        terminal.tell_error(refused)
+        return refused.exit_code
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
     return 0

@@ -26,6 +26,8 @@ _DOCUMENTS = {
     "series": DocumentKind.SERIES,
 }
 _ID = re.compile(r"0x[0-9a-f]{24}")
+_SLASH = re.compile(r"\s*/\s*")
+"""A filing is written CODE/VERSION or CODE VERSION."""
 _LISTED = 12
 
 
@@ -54,12 +56,12 @@ def resolve(connection: Connection, kind: Named, text: str, *, home: int | None 
             raise _unknown(connection, kind, text)
         return Found(text.lower(), title_of(connection, text.lower()))
     d = t.documents.c
-    wanted = text.strip()
+    wanted, said = text.strip(), (d.record, d.title_zh, d.title_en)
     query = (
         select(d.describes, d.member, d.record)
         .join(table, key == d.describes)
         .where(d.kind == _DOCUMENTS[kind].value, d.audience == "public")
-        .where(or_(*(column == wanted for column in (d.record, d.code, d.title_zh, d.title_en))))
+        .where(or_(d.code.in_([wanted, _SLASH.sub(" ", wanted)]), *(one == wanted for one in said)))
         .distinct()
     )
     if home is not None:

@@ -48,9 +48,7 @@ def layout_of(artifact: Mapping[str, Any]) -> Layout:
 
 def committed_layouts(artifacts: Path) -> dict[str, Layout]:
     """The layout of each register, from its committed artifact."""
-    return {
-        name: layout_of(json.loads((artifacts / f"{name}.json").read_text(encoding="utf-8"))) for name in REGISTERS
-    }
+    return {name: layout_of(json.loads((artifacts / f"{name}.json").read_text(encoding="utf-8"))) for name in REGISTERS}
 
 
 def read_snapshot() -> dict[str, Layout]:

@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN
-from typing import Final
 
 from adapters.city import records as city
 from adapters.city.records import Status, UnitRange
@@ -24,13 +23,12 @@ from mutual_recognition import records as canonical
 from mutual_recognition.definitions import Definition, DefinitionRefused
 from mutual_recognition.documents import Json, plain
 from mutual_recognition.identifiers import beneficiary_commitment
+from mutual_recognition.mechanisms import NAMES, Mechanism, parse_mechanism
 from mutual_recognition.periods import Period, PeriodRefused
 from mutual_recognition.purposes import Purpose
 from mutual_recognition.quantities import QuantityDisagrees, check_agrees
 from mutual_recognition.refusal import Refusal
 from mutual_recognition.serials import SerialRange, SerialRefused
-
-NO_OTHER_MECHANISM: Final = {"", "无", "否", "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +177,10 @@ def _definition(record: city.Methodology, where: str) -> dict[str, Json]:
 
 
 def _project(record: city.Project, where: str) -> canonical.ProjectRegistration:
-    if record.other_mechanism.casefold() not in NO_OTHER_MECHANISM:
+    mechanism = parse_mechanism(record.other_mechanism)
+    if mechanism is not Mechanism.NONE:
         raise RecordRefused(
-            f"the project is declared to be under another mechanism ({record.other_mechanism}): one at a time",
+            f"the project is declared to be under another mechanism ({NAMES[mechanism][1]}): one at a time",
             code="other_mechanism",
             field="other_mechanism",
             value=record.other_mechanism,

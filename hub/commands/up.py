@@ -55,10 +55,10 @@ def up(
     if fresh:
         remove_world(home)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     with open_world(home, terminal.note) as world:
         steps = told(terminal, world) if fresh else []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
         with _serving(world, host, port):
             address = f"http://{host}:{port}"
             answer = {
@@ -131,7 +131,7 @@ def _watch(terminal: Terminal, world: World, every: float, stop: threading.Event
             for name, registry in world.registries.items():
                 try:
                     report = registry.sync.run_once()
-                except RetryLater as trouble:
+                except (RetryLater, ConfigurationWrong) as trouble:
                     terminal.note(f"[yellow]{name}: {escape(str(trouble))}[/yellow]")
                     continue
                 if report.read or report.written or report.told:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.protocol import RegistryAdapter
-from adapters.sandbox.process import SandboxProcess
+from adapters.sandbox.process import SandboxNotRunning, SandboxProcess
 from adapters.sync.engine import PassReport, SyncEngine
 from adapters.sync.journal import Journal
 from hub.bootstrap import OpenIndex, open_index, open_sync
@@ -169,7 +169,15 @@ def _open_registry(stack: ExitStack, world: World, city: City, asset_key: bytes)
     process = SandboxProcess(
         "shanghai" if city.name == "shanghai" else "suzhou", world.home / "registries" / city.name, samples=False
     )
-    stack.enter_context(process)
+    try:
+        stack.enter_context(process)
+    except SandboxNotRunning as failed:
+        raise ConfigurationWrong(
+            f"{city.title}'s sandbox registry does not start: {failed}",
+            where=str(process.log),
+            remedy="see the log; `yrdhub doctor` says what may be missing",
+            code="sandbox_not_running",
+        ) from failed
     adapter = configure_adapter(world.home, city, process)
     stack.callback(adapter.close)
     journal_file = world.home / "sync" / f"{city.name}.sqlite"

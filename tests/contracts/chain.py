@@ -165,6 +165,52 @@ def _from_tuple(component: Abi) -> Callable[[Any], Any]:
     return one if kind == "tuple" else lambda values: [one(value) for value in values]
 
 
+def _word_reader(kind: str) -> Callable[[bytes], Any] | None:
+    """How to read a value of this type from its 32-byte word; None for what takes more than a word."""
+    if kind.startswith("uint") and not kind.endswith("]"):
+        return lambda word: int.from_bytes(word, "big")
+    if kind.startswith("bytes") and kind[5:].isdigit():
+        size = int(kind[5:])
+        return lambda word: word[:size]
+    if kind == "bool":
+        return lambda word: word[31] == 1
+    if kind == "address":
+        return lambda word: "0x" + word[12:].hex()
+    return None
+
+
+def _static_reader(components: Sequence[Abi]) -> Callable[[bytes, int], tuple[list[Any], int]] | None:
+    """How to read values of one word each, and structs of such, from an offset on; answers them and the end.
+
+    Millions of records are compared through views, and the general decoder takes most of that time.
+    """
+    steps: list[tuple[Callable[[bytes], Any] | None, Any]] = []
+    for component in components:
+        kind = str(component["type"])
+        if kind == "tuple":
+            inner = _static_reader(component["components"])
+            if inner is None:
+                return None
+            steps.append((None, inner))
+        elif (reader := _word_reader(kind)) is not None:
+            steps.append((reader, None))
+        else:
+            return None
+
+    def read(data: bytes, at: int) -> tuple[list[Any], int]:
+        values: list[Any] = []
+        for reader, inner in steps:
+            if reader is not None:
+                values.append(reader(data[at : at + 32]))
+                at += 32
+            else:
+                parts, at = inner(data, at)
+                values.append(tuple(parts))
+        return values, at
+
+    return read
+
+
 class Function:
     """One function of an ABI: encodes its arguments, decodes its answer."""
 
@@ -178,6 +224,7 @@ class Function:
         self._encode = registry.get_encoder(f"({','.join(types)})") if types else lambda _: b""
         self._turns = [_into_tuple(item) for item in entry["inputs"]]
         self._plain = not any(self._turns)
+        self._read = _static_reader(entry["outputs"])
         self._answer_types = [type_of(item) for item in entry["outputs"]]
         self._answer_turns = [_from_tuple(item) for item in entry["outputs"]]
 
@@ -191,7 +238,13 @@ class Function:
     def decode(self, answer: bytes) -> Any:
         if not self._answer_types:
             return None
-        values = default_codec.decode(self._answer_types, answer)
+        values: Sequence[Any]
+        if self._read is not None:
+            values, end = self._read(answer, 0)
+            if end != len(answer):
+                raise ValueError(f"{self.signature} answered {len(answer)} bytes, not {end}")
+        else:
+            values = default_codec.decode(self._answer_types, answer)
         turned = [turn(value) for turn, value in zip(self._answer_turns, values, strict=True)]
         return turned[0] if len(turned) == 1 else tuple(turned)
 

@@ -95,7 +95,12 @@ def propose(world: World, flaw: str | None) -> Call | None:
             return bool(row.entry) and standing_is_odd(world, row.entry)
         return project_is_odd(world, key[0], row.issuance) == (flaw in USE_FLAWS)
 
-    block = a_block(world, None if flaw in USE_FLAWS else flaw, fits)
+    def abroad(key: Any, row: BlockRow) -> bool:
+        return bool(row.entry) and fits(key, row)
+
+    wanted = None if flaw in USE_FLAWS else flaw
+    block = a_block(world, wanted, abroad) if flaw is None and rng.random() < 0.5 else None
+    block = block or a_block(world, wanted, fits)
     if block is None:
         return None
     series, _, row = block

@@ -84,15 +84,22 @@ class Tally:
 class Run:
     """Random operations on one world. Raises Diverged, with the last operations, when anything differs."""
 
-    def __init__(self, hub: Deployment, seed: int, tally: Tally, every: int = 500) -> None:
+    every = 1_000
+    """Operations between comparisons of everything."""
+    succeed = 0.54
+    """Share of operations that are meant to succeed."""
+    decide = 0.64
+    """Share of those that carry ballots on."""
+
+    def __init__(self, hub: Deployment, seed: int, tally: Tally) -> None:
         self.rng = random.Random(seed)
         self.world = World(hub, self.rng)
         self.hub = hub
         self.tally = tally
         self.views = Views(hub, self.world.model)
-        self.every = every
         self._last: deque[str] = deque(maxlen=25)
         self._here = 0
+        self._succeeded_here = 0
         self.world.model.journal.take()
 
     # ------------------------------------------------------------ one operation
@@ -117,6 +124,7 @@ class Run:
         else:
             assert outcome is not None
             tally.succeeded += 1
+            self._succeeded_here += 1
             self._count_done(call)
             self._remember(call)
             self._hold_events(call, outcome)
@@ -204,7 +212,7 @@ class Run:
     def step(self) -> None:
         """Lets some time pass and does one operation."""
         self._let_time_pass()
-        wants_error = self.tally.succeeded > 0.54 * self.tally.operations
+        wants_error = self._succeeded_here > self.succeed * self._here
         call = self._an_error() if wants_error else self._a_success()
         if call is not None:
             self.do(call)
@@ -238,7 +246,7 @@ class Run:
 
     def _a_success(self) -> Call | None:
         world, rng = self.world, self.rng
-        if rng.random() < 0.64:
+        if rng.random() < self.decide:
             call = self._on_with_ballots()
             if call is not None:
                 return call

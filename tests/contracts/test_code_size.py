@@ -7,7 +7,6 @@ import pytest
 from scripts.compile import LARGEST_INIT_CODE, LARGEST_RUNTIME_CODE
 from scripts.storage_layout import REGISTERS
 from tests.contracts.artifacts import load_artifacts
-from tests.contracts.deployment import Deployment
 
 CONSTRUCTOR_ARGUMENTS = 4 * 32
 """The longest list of them: four addresses."""
@@ -19,10 +18,3 @@ def test_code__of_each_register__is_under_24576_bytes(register: str) -> None:
     runtime, creation = (len(artifact[key]) // 2 - 1 for key in ("deployedBytecode", "bytecode"))
     assert 0 < runtime < LARGEST_RUNTIME_CODE == 24_576
     assert runtime < creation < LARGEST_INIT_CODE - CONSTRUCTOR_ARGUMENTS
-
-
-def test_code__as_deployed__is_as_long_as_the_artifact_says(founded: Deployment) -> None:
-    artifacts = load_artifacts(REGISTERS)
-    for register, address in founded.implementations.items():
-        code = founded.chain.evm.get_code(address)
-        assert len(code) == len(artifacts[register]["deployedBytecode"]) // 2 - 1

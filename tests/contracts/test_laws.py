@@ -12,7 +12,7 @@ from tests.contracts.artifacts import load_artifacts
 from tests.contracts.deployment import REGISTERS, deploy_all
 from tests.contracts.operations import World
 from tests.contracts.run_of_operations import ONLY_REFUSED, Run, Tally
-from tests.contracts.worlds import lone_world, settle, standard_world, take_every_seat
+from tests.contracts.worlds import lone_world, make_it_a_market, settle, standard_world, take_every_seat
 
 OPERATIONS = int(os.environ.get("YRDHUB_SOAK_OPERATIONS", "20000"))
 SEED = int(os.environ.get("YRDHUB_SEED") or random.SystemRandom().getrandbits(48))
@@ -61,20 +61,22 @@ class Gaps:
 
 
 def run_worlds(operations: int, seed: int) -> Tally:
-    """Worlds one after another: mostly ordinary ones, one with a lone full member, one without a free seat.
+    """Worlds one after another: ordinary ones, a market, one with a lone full member, one without a free seat.
 
     Goes on for at most half as long again where something was met too seldom: chance alone must not fail the test.
     """
     tally, gaps = Tally(), Gaps()
     turn = 0
     while tally.operations < operations or (gaps.find(tally) and tally.operations < operations * 3 // 2):
-        kind = ("standard", "lone", "crowded", "standard", "standard")[turn % 5]
+        kind = ("standard", "market", "lone", "crowded", "standard")[turn % 5]
         share = A_WORLD if kind == "standard" else A_WORLD // 2
         world_seed = seed * 1_000_003 + turn
         run = Run(lone_world() if kind == "lone" else standard_world(world_seed), world_seed, tally)
         settle(run)
         if kind == "lone":
             run.world.may_grow = False
+        elif kind == "market":
+            make_it_a_market(run)
         elif kind == "crowded":
             take_every_seat(run)
         until = tally.operations + share

@@ -102,9 +102,7 @@ def _word(fields: list[tuple[int, int]]) -> int:
 
 def _value(credits_: Credits, mapping: str, serial: int) -> int:
     """The word under (series, serial) in a mapping of mappings of the ledger, found through the snapshot."""
-    (slot,) = (
-        int(line.split("+")[0]) for line in read_snapshot()["CreditLedger"][VARIABLES] if f" {mapping}:" in line
-    )
+    (slot,) = (int(line.split("+")[0]) for line in read_snapshot()["CreditLedger"][VARIABLES] if f" {mapping}:" in line)
     outer = keccak(credits_.series.ljust(32, b"\0") + slot.to_bytes(32, "big"))
     inner = keccak(serial.to_bytes(32, "big") + outer)
     return credits_.hub.chain.storage(credits_.hub.ledger.address, int.from_bytes(inner, "big"))

@@ -38,6 +38,11 @@ def standard_world(seed: int) -> Deployment:
     return deploy_all(start=start, rules=RULES, pause_rule=PAUSE_RULE, transfer_rules=TRANSFER_RULES)
 
 
+def make_it_a_market(run: Run) -> None:
+    """Credits change hands again and again; little is refused, little is voted on."""
+    run.succeed, run.decide = 0.8, 0.15
+
+
 def lone_world() -> Deployment:
     """One full member, three associates, a programme."""
     founders = {310000: Kind.FULL, 440000: Kind.ASSOCIATE, 460000: Kind.ASSOCIATE, 450000: Kind.ASSOCIATE}

@@ -74,7 +74,7 @@ BAD = {
         "issuance",
         {"serials": [6000, 6009], "verification": "V1"},
         "issuance_changed",
-        ("7000", "7009"),
+        ("issued already", "bad"),
         (("issuance", "bad", {"serials": [7000, 7009], "verification": "V1"}),),
     ),
     "period before the project's": Bad(

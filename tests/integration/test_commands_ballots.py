@@ -1,4 +1,4 @@
-"""Ballots, holds, pauses and officers by command: signed with keystores, sent, relayed through files, refused by name."""
+"""Ballots, holds, pauses and officers by command: signed with keystores, sent, handed on in files, refused by name."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ def test_open_recognise__bad_input__is_refused_by_name(
 
 def test_open_call__that_no_ballot_may_make__is_refused(yrdhub: Commands) -> None:
     code, refused = yrdhub.attempt(
-        SHANGHAI, "ballot", "open", "call", "--function", "CreditLedger.expire", "--arguments", json.dumps(["0x" + "00" * 32])
+        SHANGHAI, "ballot", "open", "call", "--function", "CreditLedger.expire",
+        "--arguments", json.dumps(["0x" + "00" * 32]),
     )  # fmt: skip
     assert (code, refused["error"]) == (65, "call_not_allowed")
 

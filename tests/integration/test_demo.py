@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import Connection, func, select
 
@@ -215,6 +219,35 @@ def test_commands__sync_held__says_what_the_chain_said(
         if one["city"] == "suzhou"
     )
     assert sorted((row["native_id"], row["reason"]["chain_error"]) for row in rows) == expected
+
+
+def test_up__serves_the_told_world__and_ends_when_asked(story: dict[str, Any], home: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("YRDHUB_")}
+    arguments = [*COMMAND, "--home", str(home), "up", "--port", str(port), "--every", "0.5", "--json"]
+    running = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
+    try:
+        give_up = time.monotonic() + 60
+        while True:
+            assert running.poll() is None, running.communicate()
+            try:
+                totals = httpx.get(f"http://127.0.0.1:{port}/v1/totals?by=status", timeout=5, trust_env=False)
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < give_up
+                time.sleep(0.2)
+    finally:
+        running.send_signal(signal.SIGINT)
+        said, trouble = running.communicate(timeout=60)
+    assert running.returncode == 0, trouble
+    kilograms = {one["status"]["code"]: int(one["kg"]) for one in totals.json()["items"]}
+    by_status = step(story, "whereabouts")["by_status_kg"]
+    assert kilograms == {name: kg for name, kg in by_status.items() if kg}
+    assert json.loads(said)["api"] == f"http://127.0.0.1:{port}/v1/"
 
 
 def test_demo__a_folder_that_is_no_demo__stays_as_it_is(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ router = APIRouter(tags=["methodologies and projects"])
 
 
 class Project(BaseModel):
-    """A registration. `mechanism` is the number of another mechanism that it is declared to be under, 0 for none."""
+    """A registration. `mechanism`: the other mechanism that it is declared to be under, 0 for none (`mechanisms.py`)."""
 
     project: Named
     member: MemberCode
@@ -138,7 +138,7 @@ def list_assets(at: At, pages: Pages, project: Id12Query = None) -> Page[Asset]:
 
 @router.get("/external-locks", responses=answers(Page[ExternalLock]))
 def list_external_locks(
-    at: At, pages: Pages, project: Id12Query = None, status: Annotated[str | None, one_of(ProjectStatus)] = None
+    at: At, pages: Pages, project: Id12Query = None, status: Annotated[str | None, one_of(LockStatus)] = None
 ) -> Page[ExternalLock]:
     """Locks on certificates of other mechanisms. Audience: public."""
 
