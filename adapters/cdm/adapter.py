@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from operator import itemgetter
 from pathlib import Path
@@ -68,14 +68,29 @@ _METHODOLOGY: Final = re.compile(r"([A-Z][A-Z0-9.-]*?)(?:\.? ver\. ?([0-9.]+))?"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reports:
-    """Everything the folder says, read once."""
+    """Everything the folder says, as far as it was read; faults are kept until a page takes them along."""
 
-    issuances: list[CdmIssuance]
-    cancellations: list[CdmCancellation]
-    projects: dict[int, CdmProject]
-    faults: list[Fault]
+    issuances: list[CdmIssuance] = field(default_factory=list)
+    cancellations: list[CdmCancellation] = field(default_factory=list)
+    projects: dict[int, CdmProject] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def sound(self, items: Iterator[T | RowFault]) -> list[T]:
+        """The rows that could be read; the others are noted as faults."""
+        kept: list[T] = []
+        for item in items:
+            if isinstance(item, RowFault):
+                self.faults.append(Fault(str(item.source), item.field, item.value, item.reason, item.code))
+            else:
+                kept.append(item)
+        return kept
+
+    def take_faults(self) -> list[Fault]:
+        """The faults noted since the last call."""
+        taken, self.faults = self.faults, []
+        return taken
 
 
 class CdmAdapter:
@@ -131,15 +146,17 @@ class CdmAdapter:
         """
         digest = self._digest()
         start = _position(cursor, digest)
-        reports = self._load()
-        records = [*self._foundations(reports), *_events(reports)]
-        faults = reports.faults if start == 0 else []
-        while start < len(records) or faults:
-            page = records[start : start + PAGE]
-            start += len(page)
-            following = json.dumps({"files": digest, "at": start})
-            yield Page(page, following, faults, total=len(records))
-            faults = []
+        reports = _Reports()
+        self._load_issuances(reports)
+        records = list(self._foundations(reports))
+        at = start
+        # the chain can begin with the projects while the cancellations, by far the longest list, are still being read
+        for page in _pages(records, at, digest, reports.take_faults(), total=None):
+            yield page
+            at += len(page.records)
+        self._load_cancellations(reports)
+        records += _events(reports)
+        yield from _pages(records, at, digest, reports.take_faults(), total=len(records))
 
     def translate(self, record: NativeRecord) -> Sequence[Record]:
         """The canonical records for one native record. Raises RecordRefused for a payload that is none of
@@ -214,22 +231,18 @@ class CdmAdapter:
         return together.hexdigest()
 
     def _load(self) -> _Reports:
-        faults: list[Fault] = []
+        reports = _Reports()
+        self._load_issuances(reports)
+        self._load_cancellations(reports)
+        return reports
 
-        def sound(items: Iterator[T | RowFault]) -> list[T]:
-            kept: list[T] = []
-            for item in items:
-                if isinstance(item, RowFault):
-                    faults.append(Fault(str(item.source), item.field, item.value, item.reason, item.code))
-                else:
-                    kept.append(item)
-            return kept
+    def _load_issuances(self, reports: _Reports) -> None:
+        reports.issuances = reports.sound(self._reports.issuances())
+        reports.projects = {project.number: project for project in reports.sound(self._reports.projects())}
 
-        issuances = sound(self._reports.issuances())
-        administrative = sound(self._reports.administrative_cancellations())
-        voluntary = sound(self._reports.voluntary_cancellations())
-        projects = {project.number: project for project in sound(self._reports.projects())}
-        return _Reports(issuances, [*administrative, *voluntary], projects, faults)
+    def _load_cancellations(self, reports: _Reports) -> None:
+        administrative = reports.sound(self._reports.administrative_cancellations())
+        reports.cancellations = [*administrative, *reports.sound(self._reports.voluntary_cancellations())]
 
     def _foundations(self, reports: _Reports) -> Iterator[NativeRecord]:
         first: dict[int, CdmIssuance] = {}
@@ -250,6 +263,17 @@ class CdmAdapter:
             yield NativeRecord("project", str(project.number), 1, _project_payload(project), str(project.source))
         for number in unlisted:
             yield NativeRecord("project", str(number), 1, _unlisted_payload(first[number]), str(first[number].source))
+
+
+def _pages(
+    records: Sequence[NativeRecord], start: int, digest: str, faults: Sequence[Fault], *, total: int | None
+) -> Iterator[Page]:
+    """Pages of `records` from `start` on; the faults go with the first, which may hold nothing else."""
+    while start < len(records) or faults:
+        page = records[start : start + PAGE]
+        start += len(page)
+        yield Page(page, json.dumps({"files": digest, "at": start}), faults, total=total)
+        faults = ()
 
 
 def _position(cursor: str, digest: str) -> int:

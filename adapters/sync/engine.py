@@ -211,11 +211,16 @@ class SyncEngine:
                     submitted = sending.result()
                     sending = None
                     backlog = backlog - submitted.sent if submitted.sent else 0
+                    if backlog > 0 and not submitted.refused:  # the chain works while what it did is looked at
+                        sending = pool.submit(self._submitter.submit_next)
                     done, again = self._submitter.confirm(self._books, self._profile.member, self._advance())
                     report.written += done
                     watch("write", report.written, None)
                     if submitted.refused or again:
                         # what was planned behind it may lean on it
+                        if sending is not None:
+                            sending.result()
+                            sending = None
                         report.written += self._start_over()
                         backlog = 0
                         continue

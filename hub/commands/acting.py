@@ -29,7 +29,7 @@ from hub.keys_at_hand import choose_officer, unlock
 from hub.signing import OrderOnFile, carry_out, relay, sign
 from hub.terminal import Terminal
 
-Key = Annotated[str | None, typer.Option("--key", help="Address of the key that signs [default: the one that fits]")]
+Key = Annotated[str | None, typer.Option("--key", help="Address of the key that signs (default: the one that fits)")]
 Member = Annotated[int | None, typer.Option("--member", help="GB/T 2260 code of the member you act for")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the signed order to this file; send nothing")]
 Hub = Annotated[str | None, typer.Option("--hub", help="Hand the signed order to the hub at this URL to relay")]

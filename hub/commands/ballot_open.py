@@ -134,7 +134,7 @@ def open_recognise(
     uses: Annotated[
         str, typer.Option("--uses", help="all, or purposes with commas: voluntary,event_neutrality")
     ] = "all",
-    since: Annotated[str | None, typer.Option("--from", help="First day (UTC+8) [default: now]")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="First day (UTC+8) (default: now)")] = None,
     until: Annotated[
         str, typer.Option("--until", help="Day from which nothing enters any more (UTC+8)")
     ] = "2031-01-01",
@@ -280,7 +280,7 @@ def open_lift_hold(
 @app.command("pause")
 @opens
 def open_pause(
-    until: Annotated[str | None, typer.Option("--until", help="Day (UTC+8) [default: until a ballot ends it]")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Day (UTC+8) (default: until a ballot ends it)")] = None,
     evidence: Evidence = "0x" + "00" * 32,
 ) -> Actions:
     """Stop all registrars' writes."""

@@ -35,7 +35,7 @@ _API_STARTS_WITHIN = 20.0
 def up(
     context: typer.Context,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port of the API [default: YRDHUB_API_PORT, 8700]")
+        int | None, typer.Option(min=1, max=65535, help="Port of the API (default: YRDHUB_API_PORT, 8700)")
     ] = None,
     every: Annotated[float, typer.Option(min=0.2, max=60, help="Seconds between looks at the registries")] = 2.0,
 ) -> None:

@@ -5,6 +5,7 @@ Every step does what it says on the running chain and registries, and tells what
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ from hub.demo.samples import GENERATION_KWH, PURPOSE_OF_AN_EVENT, methodology, p
 from hub.demo.steps import Step, books_kg, books_sheet, difference_sheet, expect
 from hub.demo.world import Registry, World
 from hub.errors import ChainRefused
+from mutual_recognition.identifiers import beneficiary_commitment
 from mutual_recognition.purposes import Purpose
 from mutual_recognition.records import Retirement, SeriesName, TransferDecision
 from mutual_recognition.serials import SerialRange
@@ -249,7 +251,7 @@ def _by_hand(world: World, filed: dict[str, Filed], registries: list[Registry]) 
             serials=serials,
             quantity_kg=RETIRED_IN_HANGZHOU_KG,
             purpose=Purpose.VOLUNTARY,
-            beneficiary=bytes.fromhex("5a" * 32),
+            beneficiary=beneficiary_commitment(secrets.token_bytes(32), "示例公益组织", ""),
         )
     )
     world.sync_all()

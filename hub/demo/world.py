@@ -6,6 +6,7 @@ child processes, each ended by its own id.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import secrets
 import shutil
@@ -123,8 +124,25 @@ def remove_world(home: Path) -> None:
             remedy="name another folder with --home, or move this one away",
             code="not_a_demo",
         )
-    EmbeddedChain(home).stop()
-    shutil.rmtree(home)
+    with _alone(home):
+        EmbeddedChain(home).stop()
+        shutil.rmtree(home)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Keeps other commands from this world meanwhile. Raises ConfigurationWrong while one has it open."""
+    with (home / "world.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationWrong(
+                "this demo's world is open in another command",
+                where=str(home),
+                remedy="end the `yrdhub up` or `yrdhub demo` that runs, or name another home with --home",
+                code="demo_in_use",
+            ) from None
+        yield  # the system frees the lock when the file is closed, whatever ends this process
 
 
 def note_told(home: Path, agrees: bool) -> None:
@@ -148,6 +166,7 @@ def open_world(home: Path, note: Note = lambda text: None, *, leave_chain: bool 
     if not (home / MARK).exists():
         (home / MARK).write_text(json.dumps({"told": False}) + "\n")
     with ExitStack() as stack:
+        stack.enter_context(_alone(home))
         chain = EmbeddedChain(home)
         if leave_chain:
             chain.start()

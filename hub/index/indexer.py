@@ -107,8 +107,10 @@ class Indexer:
             try:
                 for piece in ranges(self._node, next_block, parent, list(self._deployment.addresses.values())):
                     events += self._apply(piece)
+                    next_block = piece.last + 1
                     if on_progress is not None:
                         on_progress(Progress(piece.last, head, events))
+                return Progress(next_block - 1, max(head, next_block - 1), events)
             except CursorMoved:
                 self._rows.forget()
             except Reorganised as reorganised:

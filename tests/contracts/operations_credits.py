@@ -147,6 +147,7 @@ def propose(world: World, flaw: str | None) -> Call | None:
     )
 
 
+ENTRY_FLAWS = ("NotRecognised", "RecognitionSuspended", "RecognitionRevoked", "TermsLapsed", "CapExceeded")
 USE_FLAWS = ("ProjectNotUsable", "ProjectHeld", "MethodologyHeld")
 
 
@@ -226,6 +227,15 @@ def accept(world: World, flaw: str | None) -> Call | None:
             return bool(row.cosign_pending)
         if flaw == "MemberLeft":
             return bool(world.model.members[row.to].left_at)
+        block = world.model.blocks[row.series, row.first]
+        if flaw == "BlockHeld" and not block.holds:
+            return False
+        if flaw in USE_FLAWS and not project_is_odd(world, row.series, block.issuance):
+            return False
+        if flaw in ENTRY_FLAWS:
+            part = {"first": row.first, "last": block.last}
+            if flaw not in why_not_there(world, row.to, row.series, block, part):
+                return False
         return bool(row.accept_from <= world.now < row.deadline and not row.cosign_pending)
 
     transfer = a_transfer(world, flaw, fits)

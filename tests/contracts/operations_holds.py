@@ -21,7 +21,8 @@ def some_subjects(world: World, flaw: str | None) -> list[bytes] | None:
     for _ in range(rng.choice((1, 1, 2, 3))):
         kind = rng.choices((ids.METHODOLOGY, ids.PROJECT, ids.BLOCK), (1, 2, 7))[0]
         if kind == ids.BLOCK:
-            key = world.sample(model.blocks, lambda _, row: row.status <= 3 and row.holds < MOST_HOLDS)
+            statuses = (2,) if rng.random() < 0.4 else (1, 2, 3)
+            key = world.sample(model.blocks, lambda _, row: row.status in statuses and row.holds < MOST_HOLDS)  # noqa: B023
             if key is not None:
                 subjects.append(ids.subject(kind, *key))
         else:

@@ -22,7 +22,7 @@ from tests.contracts.model import Call, Refused
 from tests.contracts.model_ballots import DELAYED, EXECUTABLE, VOTING
 from tests.contracts.model_issuing import PROPOSED
 from tests.contracts.model_views import Diverged, Views
-from tests.contracts.operations import AIMS, BY_BALLOT, SUCCESS, Generator, World, batch_of
+from tests.contracts.operations import AIMS, BY_BALLOT, SUCCESS, World, batch_of
 from tests.contracts.operations_ballots import execution, open_ballots, vote
 
 ONLY_REFUSED = {"Consortium.initialize", "CreditLedger.initialize", "Consortium.spendOrder", "Recognition.enter"} | {
@@ -77,8 +77,10 @@ class Tally:
     asked: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
-    missed: Counter[str] = field(default_factory=Counter)
-    """Errors that a generator aimed at without finding a way."""
+    met: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often an operation was refused with an error."""
+    tried: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often a generator of an operation aimed at an error."""
 
 
 class Run:
@@ -121,6 +123,7 @@ class Run:
         tally.asked[call.operation] += 1
         if failed:
             tally.errors.update([failed.error, *(error for error, _ in failed.path)])
+            tally.met[call.operation, failed.error] += 1
         else:
             assert outcome is not None
             tally.succeeded += 1
@@ -329,13 +332,13 @@ class Run:
         rng, world = self.rng, self.world
         # Some errors are met in one kind of world only, and must make up for the others. A ballot that fails is used
         # several times, for it takes many votes to come to it.
-        met = {}
+        met: dict[str, float] = {}
         for flaw, aims in AIMS.items():
             met[flaw] = self.tally.errors[flaw] - (70 if flaw in ("SeatsTaken", "LastFullMember") else 0)
             if all(name in BY_BALLOT for name, _ in aims):
                 met[flaw] -= met[flaw] % 6 + 3
-            outsiders = [self.tally.asked[name] for name, _ in aims if name in ONLY_REFUSED]
-            met[flaw] = min([met[flaw], *outsiders])
+            direct = [self._seldom(name, flaw) for name, _ in aims if name not in BY_BALLOT]
+            met[flaw] = min([met[flaw], *(3 * times for times in direct)])
         flaws = sorted(AIMS, key=lambda flaw: met[flaw] + rng.random() * 4)
         flaws = [flaw for flaw in flaws if flaw not in ("Paused",) or world.model.paused()]
         if rng.random() < 0.12:
@@ -344,7 +347,6 @@ class Run:
             call = self._aim(flaw)
             if call is not None:
                 return call
-            self.tally.missed[flaw] += 1
         return self._a_batch("NotOfficer")
 
     def _aim(self, flaw: str) -> Call | None:
@@ -358,16 +360,21 @@ class Run:
         if any(name in BY_BALLOT for name, _ in aims):
             self._plan(flaw)
         direct = [(name, generator) for name, generator in aims if name not in BY_BALLOT]
-        for _ in range(6 if direct else 0):
-            _, generator = self._least_asked(direct)
-            proposed = generator(world, flaw)
-            if proposed is not None and self._meets(proposed, flaw):
-                return proposed
+        direct.sort(key=lambda aim: self._seldom(aim[0], flaw) + rng.random() / 2)
+        for name, generator in direct[:4]:
+            self.tally.tried[name, flaw] += 1
+            for _ in range(3):
+                proposed = generator(world, flaw)
+                if proposed is not None and self._meets(proposed, flaw):
+                    return proposed
         return self._a_batch(flaw) if rng.random() < 0.004 else None
 
-    def _least_asked(self, aims: Sequence[tuple[str, Generator]]) -> tuple[str, Generator]:
-        some = aims if aims[0][0] in ONLY_REFUSED else self.rng.choices(aims, k=2)
-        return min(some, key=lambda aim: self.tally.asked[aim[0]])
+    def _seldom(self, name: str, flaw: str) -> float:
+        """How often an operation met an error; what was tried in vain counts a little.
+
+        The same error of different operations is a different check, above all whose key it asks for.
+        """
+        return self.tally.met[name, flaw] + self.tally.tried[name, flaw] * 0.15
 
     def _meets(self, call: Call, flaw: str) -> bool:
         refused = self.world.foresee(call)

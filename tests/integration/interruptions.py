@@ -28,7 +28,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "decide": (Journal, "decide"),
     "sign": (Journal, "sign"),
     "broadcast": (Node, "send_raw"),
-    "inclusion": (submit, "wait_receipt"),
+    "inclusion": (submit.Submitter, "_wait_included"),
     "confirm": (Journal, "confirm"),
     "queue": (Journal, "queue"),
     "offered": (Journal, "offered"),

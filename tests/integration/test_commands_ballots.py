@@ -177,3 +177,30 @@ def test_officers__set_and_removed_by_the_members_own_voter(yrdhub: Commands) ->
     voter = checksum_address(yrdhub.home.keys["hefei", "voter"].address)
     code, refused = yrdhub.attempt(HEFEI, "member", "officers", "remove", voter)
     assert (code, refused["chain_error"]) == (65, "LastVoter")
+
+
+def test_pause__of_two_members__is_ended_by_a_ballot(yrdhub: Commands, home: Home) -> None:
+    reason, file = home.folder / "reason-2.txt", home.folder / "pause-2.json"
+    reason.write_text("another drill (illustrative)")
+    yrdhub(SHANGHAI, "pause", "begin", "--reason", reason, "--out", file, "--for", "10m")
+    yrdhub(HANGZHOU, "pause", "second", file)
+    assert yrdhub(None, "pause", "status")["paused"]
+    again = home.folder / "methodology-2.json"
+    again.write_text(json.dumps(METHODOLOGY | {"record": "FF-2", "version": "V2"}), encoding="utf-8")
+    code, refused = yrdhub.attempt(HANGZHOU, "registry", "file-methodology", again)
+    assert (code, refused["chain_error"]) == (65, "Paused")
+    ballot = yrdhub(SHANGHAI, "ballot", "open", "end-pause", "--voting", "1h")["ballot"]
+    for city in CITIES:
+        yrdhub(city, "ballot", "vote", ballot, "yes")
+    yrdhub(None, "ballot", "execute", ballot)
+    assert not yrdhub(None, "pause", "status")["paused"]
+
+
+def test_leave__stops_the_members_keys(yrdhub: Commands, filed: str) -> None:
+    yrdhub(SUZHOU, "member", "leave", SUZHOU.member, member=False)
+    (left,) = [one for one in yrdhub(None, "member", "list") if one["member"] == SUZHOU.member]
+    assert left["left"]
+    assert left["voters"] == 0
+    ballot = open_recognition(yrdhub)["ballot"]
+    code, refused = yrdhub.attempt(SUZHOU, "ballot", "vote", ballot, "yes")
+    assert (code, refused["error"]) == (78, "key_missing")

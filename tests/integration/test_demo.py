@@ -18,10 +18,11 @@ import httpx
 import pytest
 from sqlalchemy import Connection, func, select
 
+from hub.chain.keys import LocalSigner, checksum_address
 from hub.cli import run
 from hub.db import tables as t
 from hub.db.engine import open_reading_engine
-from hub.demo.cities import HANGZHOU, HEFEI, SHANGHAI, SUZHOU
+from hub.demo.cities import HANGZHOU, HEFEI, SHANGHAI, SUZHOU, password_file
 from hub.demo.samples import CONVERSION_PPM
 from hub.demo.world import remove_world
 from hub.errors import ConfigurationWrong
@@ -221,7 +222,9 @@ def test_commands__sync_held__says_what_the_chain_said(
     assert sorted((row["native_id"], row["reason"]["chain_error"]) for row in rows) == expected
 
 
-def test_up__serves_the_told_world__and_ends_when_asked(story: dict[str, Any], home: Path) -> None:
+def test_up__serves_the_told_world__relays_orders__and_ends_when_asked(
+    story: dict[str, Any], home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -240,6 +243,22 @@ def test_up__serves_the_told_world__and_ends_when_asked(story: dict[str, Any], h
             except httpx.TransportError:
                 assert time.monotonic() < give_up
                 time.sleep(0.2)
+        with pytest.raises(ConfigurationWrong) as refused:
+            remove_world(home / "demo")
+        assert refused.value.code == "demo_in_use"
+        monkeypatch.setenv("YRDHUB_PASSWORD_FILE", str(password_file(home / "demo" / "keys", HEFEI)))
+        auditor = checksum_address(LocalSigner.random().address)
+        relayed = answer(
+            home, capsys, "member", "officers", "set", auditor, "--role", "auditor", "--until", "2035-01-01",
+            "--member", str(HEFEI.member), "--hub", f"http://127.0.0.1:{port}",
+        )  # fmt: skip
+        assert relayed["hub_says"]["order"] == relayed["digest"]
+        while True:
+            officers = answer(home, capsys, "member", "show", str(HEFEI.member))["officers"]
+            if auditor in [one["address"] for one in officers]:
+                break
+            assert time.monotonic() < give_up
+            time.sleep(0.3)
     finally:
         running.send_signal(signal.SIGINT)
         said, trouble = running.communicate(timeout=60)

@@ -97,7 +97,7 @@ def projected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projected]:
 
         patch.setattr(Chain, "deploy", noted_deploy)
         patch.setattr(Chain, "transact", noted_transact)
-        run = Run(standard_world(seed), seed, Tally(), every=100_000)
+        run = Run(standard_world(seed), seed, Tally())
         for _ in range(OPERATIONS):
             run.step()
     engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('projected') / 'index.sqlite'}", durable=False)

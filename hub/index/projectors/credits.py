@@ -320,7 +320,12 @@ def note_serials(
 def _return(event: Event, rows: Rows, status: int, what: str) -> Row:
     a = event.args
     transfer = rows.change(
-        tables.transfers, a["transfer"], status=status, reason=a.get("reason", 0), ended_at=event.block_time
+        tables.transfers,
+        a["transfer"],
+        status=status,
+        cosign_pending=False,
+        reason=a.get("reason", 0),
+        ended_at=event.block_time,
     )
     block = rows.get(tables.unit_blocks, transfer["series"], transfer["first"])
     block = _change(rows, block, status=BlockStatus.AVAILABLE.value, transfer=ZERO32)
