@@ -304,6 +304,14 @@ contract Consortium is IConsortium, Register {
     }
 
     /// @inheritdoc IConsortium
+    function resign() external {
+        MemberId member = _officers[msg.sender].member;
+        bool votes = _serves(member, ROLE_VOTER, msg.sender, block.timestamp);
+        _removeOfficer(member, msg.sender, 0);
+        if (votes && !_hasVoter(member, block.timestamp)) revert LastVoter(member);
+    }
+
+    /// @inheritdoc IConsortium
     function leave(LeaveOrder calldata order, bytes calldata signature) external {
         _spend(order.member, ROLE_VOTER, Orders.hash(order), order.deadline, signature);
         _depart(order.member, 0);

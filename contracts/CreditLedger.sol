@@ -73,8 +73,6 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
     /// @dev What a counter of the tally can hold. At 1,000 kg a serial that is 2**58 kg, so kg fit 64 bits.
     uint64 private constant MAX_COUNT = type(uint48).max;
 
-    uint8 private constant MAX_HOLDS = 15;
-
     /// @dev Flags of a stored verification.
     uint8 private constant VOIDED = 1;
     uint8 private constant LOCKED = 2;
@@ -169,7 +167,7 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
     function verify(VerificationRequest calldata asked) external returns (VerificationId verification) {
         MemberId member = Ids.home(asked.project);
         MemberKind kind = _requireRegistrar(member);
-        if (asked.verifiedKg == 0) revert VerificationEmpty(asked.native);
+        if (asked.verifiedKg == 0 || asked.document == 0) revert VerificationEmpty(asked.native);
         verification = VerificationId.wrap(Ids.record(KIND_VERIFICATION, member, asked.native));
         if (ProjectId.unwrap(_verifications[verification].project) != 0) revert VerificationExists(verification);
         (uint24 creditingStart, uint24 creditingEnd) = PROJECTS.requireCreditable(asked.project);
@@ -235,6 +233,7 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
 
         ProjectId project = _draw(asked.verification, count * kgPerSerial);
         if (Ids.home(project) != member) revert ProjectOfAnother(project, member);
+        if (asked.document == 0) revert IProjects.DocumentMissing(project);
         if (asked.reissueOf != 0) _linkReissue(asked, project);
         _spendOrigin(asked, member);
         _insertRange(asked);
@@ -265,6 +264,7 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
         _requireAvailable(b, series, asked.blockFirst, first, asked.last);
 
         Interval storage issuance = _issuances[series].at[b.issuance()];
+        if (asked.document == 0) revert IProjects.DocumentMissing(_verifications[issuance.verification].project);
         issuance.corrected = true;
         b = _blocks[series].carve(b, asked.blockFirst, first, asked.last);
         uint64 freedKg = b.count(first) * _kgPerSerial[series];
@@ -455,6 +455,7 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
     /// @inheritdoc ICreditLedger
     function release(ReleaseOrder calldata order, bytes calldata signature) external {
         (PackedBlock b, Pledge memory p) = _pledged(order.series, order.first);
+        if (order.until != p.until) revert NotPledged(order.series, order.first);
         address signer = _institution(b.holder(), Orders.hash(order), order.deadline, signature);
         if (signer != p.institution) revert NotPledgee(order.series, order.first, p.institution, signer);
 
@@ -504,21 +505,21 @@ contract CreditLedger is ICreditLedger, IHoldable, Register {
 
     /// @inheritdoc IHoldable
     /// @dev A ballot's cancellation ends a block's marks. The holds that made them don't know of it and unmark later, all their subjects
-    /// at once, so unmarking a final block does nothing rather than keep the other subjects held for ever.
+    /// at once, so unmarking a final block does nothing rather than keep the other subjects held for ever. The count neither overflows
+    /// nor falls below 0: Holds bounds the marks, and takes off only what it placed.
     function mark(Subject subject, int8 by) external {
         if (msg.sender != HOLDS) revert NotHolds(msg.sender);
         SeriesId series = SeriesId.wrap(Ids.idOf(subject));
         uint64 first = Ids.firstSerialOf(subject);
         PackedBlock b = _blocks[series][first];
         BlockStatus status = b.status();
-        if (status == BlockStatus.None) revert SubjectUnknown(subject);
+        bool wellWritten = Subject.unwrap(subject) == Subject.unwrap(Ids.blockSubject(series, first));
+        if (status == BlockStatus.None || !wellWritten) revert SubjectUnknown(subject);
         if (_isFinal(status)) {
             if (by < 0) return;
             revert BlockNotAvailable(series, first, status);
         }
-        uint8 holds = b.holds();
-        if (holds == (by < 0 ? 0 : MAX_HOLDS)) revert HoldCountInvalid(series, first);
-        _blocks[series][first] = b.withHolds(by < 0 ? holds - 1 : holds + 1);
+        _blocks[series][first] = b.withHolds(by < 0 ? b.holds() - 1 : b.holds() + 1);
     }
 
     // ---------------------------------------------------------------- views

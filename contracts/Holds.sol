@@ -14,6 +14,9 @@ contract Holds is IHolds, Register {
     using Ids for Subject;
 
     uint256 private constant MAX_SUBJECTS = 50;
+    /// @dev For each member, so that nobody uses up what others need. With a seat in 256 and the ballots' own, a record's count of marks is
+    /// at most 514, and its 16 bits never run out.
+    uint256 private constant MAX_MARKS = 2;
     uint256 private constant LONGEST = 30 days;
 
     IHoldable public immutable METHODOLOGIES;
@@ -23,6 +26,8 @@ contract Holds is IHolds, Register {
     mapping(bytes32 => Hold) private _holds;
     /// @dev Hashes of (who, evidence): who is a member, or the ballot that placed a hold.
     mapping(bytes32 => bool) private _spent;
+    /// @dev Marks that run, by who placed them (NOBODY: ballots) and on what.
+    mapping(MemberId => mapping(Subject => uint256)) private _marks;
 
     constructor(IConsortium consortium, IHoldable methodologies, IHoldable projects, IHoldable ledger)
         Register(consortium)
@@ -149,6 +154,8 @@ contract Holds is IHolds, Register {
         if (reason == HoldReason.None || evidence == 0) revert HoldReasonMissing();
         _holds[hold] = Hold(member, reason, uint40(block.timestamp), until, false, evidence, subjects);
         for (uint256 i = 0; i < subjects.length; ++i) {
+            if (_marks[member][subjects[i]] == MAX_MARKS) revert HoldsTooMany(member, subjects[i]);
+            ++_marks[member][subjects[i]];
             _mark(subjects[i], 1);
         }
     }
@@ -156,6 +163,7 @@ contract Holds is IHolds, Register {
     function _end(Hold storage h) private {
         h.ended = true;
         for (uint256 i = 0; i < h.subjects.length; ++i) {
+            --_marks[h.member][h.subjects[i]];
             _mark(h.subjects[i], -1);
         }
     }

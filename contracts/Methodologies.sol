@@ -93,8 +93,8 @@ contract Methodologies is Register, IMethodologies, IHoldable {
     // ---------------------------------------------------------------- by Holds
 
     /// @inheritdoc IHoldable
-    /// @dev No event: Holds emits what it marks. The count can't fall below 0 because Holds lifts only what it placed; at 255 a further
-    /// hold reverts, and the subject is held anyway.
+    /// @dev No event: Holds emits what it marks. The count neither overflows nor falls below 0: Holds bounds the marks, and takes off only
+    /// what it placed.
     function mark(Subject subject, int8 by) external {
         if (msg.sender != HOLDS) revert NotHolds(msg.sender);
         MethodologyId methodology = MethodologyId.wrap(Ids.idOf(subject));

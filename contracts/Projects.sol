@@ -193,7 +193,7 @@ contract Projects is Register, IProjects, IHoldable {
     // ---------------------------------------------------------------- by Holds
 
     /// @inheritdoc IHoldable
-    /// @dev As in Methodologies: no event, and at 255 a further hold reverts.
+    /// @dev As in Methodologies: no event, and the count never runs out.
     function mark(Subject subject, int8 by) external {
         if (msg.sender != HOLDS) revert NotHolds(msg.sender);
         ProjectId project = ProjectId.wrap(Ids.idOf(subject));

@@ -111,7 +111,12 @@ contract Recognition is Register, IRecognition {
         bytes32 ballot = _requireBallot();
         Standing storage standing = _recognised(subject, member);
         RevocationEffect meant = _orDefault(effect);
-        if (standing.revoked == meant) revert RecognitionRevoked(subject, member, meant);
+        RevocationEffect recorded = standing.revoked;
+        // A member that ends its own first does not keep the ballot's other actions from being carried out.
+        if (meant == recorded) return;
+        if (meant < recorded && !CONSORTIUM.consented(ballot, member)) {
+            revert RecognitionRevoked(subject, member, recorded);
+        }
         standing.revoked = meant;
         emit RecognitionEnded(subject, member, meant, ballot, 0);
     }

@@ -151,12 +151,15 @@ class CdmAdapter:
         records = list(self._foundations(reports))
         at = start
         # the chain can begin with the projects while the cancellations, by far the longest list, are still being read
-        for page in _pages(records, at, digest, reports.take_faults(), total=None):
+        noted = reports.take_faults()
+        for page in _pages(records, at, digest, noted if start == 0 else [], total=None):
             yield page
             at += len(page.records)
+        founded = len(records)
         self._load_cancellations(reports)
         records += _events(reports)
-        yield from _pages(records, at, digest, reports.take_faults(), total=len(records))
+        noted = reports.take_faults()
+        yield from _pages(records, at, digest, noted if start <= founded else [], total=len(records))
 
     def translate(self, record: NativeRecord) -> Sequence[Record]:
         """The canonical records for one native record. Raises RecordRefused for a payload that is none of

@@ -211,12 +211,12 @@ class SyncEngine:
                     submitted = sending.result()
                     sending = None
                     backlog = backlog - submitted.sent if submitted.sent else 0
-                    if backlog > 0 and not submitted.refused:  # the chain works while what it did is looked at
+                    if backlog > 0 and submitted.clean:  # the chain works while what it did is looked at
                         sending = pool.submit(self._submitter.submit_next)
                     done, again = self._submitter.confirm(self._books, self._profile.member, self._advance())
                     report.written += done
                     watch("write", report.written, None)
-                    if submitted.refused or again:
+                    if again or not submitted.clean:
                         # what was planned behind it may lean on it
                         if sending is not None:
                             sending.result()

@@ -456,7 +456,7 @@ def issuance_changed(native_id: str, issued: str, *, waits_for: str = "") -> Hel
     """The registry edited a record after its serials were issued."""
     return HeldBack(
         "issuance_changed",
-        f"{native_id} was issued already, with other serials ({issued}); correct that one and issue anew under a new id",
+        f"{native_id} was issued already, with other serials ({issued}); correct that and issue anew under a new id",
         waits_for=waits_for,
     )
 

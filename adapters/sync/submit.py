@@ -68,17 +68,27 @@ _RETRIED = {
 }
 """Refusals that time, or somebody else, may lift: their records are looked at again without an operator."""
 
+_NO_REASON = "RevertedWithoutReason"
+
 RETRY_SOON = "retry"
 """`waits_for` of records that are tried again at every pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What one attempt did: writes sent, and writes refused (then everything planned after them is to be planned
-    anew)."""
+    """What one attempt did: writes sent, and writes refused. `in_doubt`: something would be refused, or a transaction
+    was not included, while it isn't yet known what the chain made of those before. Unless `clean`, what was planned
+    behind may lean on what did not happen, and is to be planned anew once everything sent is settled.
+    """
 
     sent: int
-    refused: int
+    refused: int = 0
+    in_doubt: bool = False
+
+    @property
+    def clean(self) -> bool:
+        """Whether the next writes can follow at once."""
+        return not self.refused and not self.in_doubt
 
 
 class Submitter:
@@ -99,8 +109,9 @@ class Submitter:
 
         Raises RetryLater while the node does not answer; nothing is lost then, the next call goes on.
         """
-        if self._in_doubt is not None:
-            self._include(self._in_doubt)
+        if self._in_doubt is not None and not self._include(self._in_doubt):
+            self._in_doubt = None
+            return Submitted(0, in_doubt=True)
         rows = _take(self._journal.planned(MOST_WRITES + 1))
         refused = 0
         while rows:
@@ -111,13 +122,14 @@ class Submitter:
             if at is None:  # more gas than set aside: half of it fits
                 rows = _whole_records(rows, max(1, len(rows) // 2))
                 continue
+            if self._journal.outstanding():
+                return Submitted(0, in_doubt=True)  # it may lean on a write that is not settled yet
             offender = rows[at]
             self._hold(offender, reason)
             refused += 1
             rows = [row for row in rows[:at] if row.inbox_id != offender.inbox_id]
-        if rows:
-            self._broadcast(self._sign(rows))
-        return Submitted(len(rows), refused)
+        included = self._broadcast(self._sign(rows)) if rows else True
+        return Submitted(len(rows), refused, in_doubt=not included)
 
     def _simulate(self, rows: Sequence[OutboxRow]) -> tuple[int | None, ChainRefused] | None:
         """None when the batch would go through; else the place of the write that the chain refuses, and why."""
@@ -127,7 +139,7 @@ class Submitter:
             if len(rows) == 1:
                 return 0, refused
             # without a reason it ran out of gas, which may be the batch's fault and not the record's
-            return None if refused.error == NO_REASON else refused.record_index, refused
+            return None if refused.error == _NO_REASON else refused.record_index, refused
         return None
 
     def _hold(self, row: OutboxRow, refused: ChainRefused) -> None:
@@ -150,16 +162,19 @@ class Submitter:
         )
         return self._journal.sign(rows[0].contract, self._signer.address, signed, rows)
 
-    def _broadcast(self, submission: Submission) -> None:
-        """Sends it and waits for a block. Whatever goes wrong from here on, `confirm` finds out: the bytes are kept."""
+    def _broadcast(self, submission: Submission) -> bool:
+        """Sends it and waits for a block; returns whether one has it. Whatever goes wrong from here on, `confirm`
+        finds out: the bytes are kept.
+        """
         try:
-            self._include(submission)
+            return self._include(submission)
         except RetryLater as trouble:
             log.warning("not_included_yet", tx_hash=submission.tx_hash, trouble=str(trouble))
             self._in_doubt = submission
+            return False
 
-    def _include(self, submission: Submission) -> None:
-        """Sends the bytes, again where they were sent before, and waits until a block has them.
+    def _include(self, submission: Submission) -> bool:
+        """Sends the bytes, again where they were sent before, and waits until a block has them; False when never will.
 
         The next batch is simulated on what this one leaves: before that it could be refused for want of it.
         """
@@ -169,9 +184,11 @@ class Submitter:
             self._wait_included(submission)
         except NonceTaken:
             log.warning("nonce_taken", nonce=submission.nonce, tx_hash=submission.tx_hash)
+            return False
         finally:
             self._in_flight = 0
         self._in_doubt = None
+        return True
 
     def _wait_included(self, submission: Submission) -> None:
         """Waits until the sender's count of transactions in blocks has passed this one's nonce.

@@ -229,7 +229,7 @@ interface IConsortium {
     /// @dev All its officers went with it (no OfficerChanged). `ballot` is zero where it left by itself.
     event MemberDeparted(MemberId indexed member, bytes32 indexed ballot);
     event MemberParentChanged(MemberId indexed member, MemberId parent, bytes32 indexed ballot);
-    /// @dev `ballot` is zero where the member itself changed its officers. `roles` 0: removed.
+    /// @dev `ballot` is zero where the member itself changed its officers, or one resigned. `roles` 0: removed.
     event OfficerChanged(
         MemberId indexed member, address indexed account, uint8 roles, uint40 validUntil, bytes32 indexed ballot
     );
@@ -293,6 +293,10 @@ interface IConsortium {
 
     /// @notice A member changes its own officers, by one of its voters. It cannot remove its last voter.
     function setOfficer(OfficerOrder calldata order, bytes calldata signature) external;
+
+    /// @notice The sender gives up its own office, which a member may have given it unasked: a key that serves one member cannot serve
+    /// another. Batched with `execute`, it lets nobody come between. A member's last voter cannot, nor a key without office (OfficerInvalid).
+    function resign() external;
 
     /// @notice A member leaves: its keys stop, its credits elsewhere keep their terms, nothing new enters. The last full member cannot.
     function leave(LeaveOrder calldata order, bytes calldata signature) external;

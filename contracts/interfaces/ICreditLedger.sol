@@ -86,8 +86,8 @@ struct UnitBlock {
     /// @dev Who holds it; in transit, still the sender; retired, the claimant's registry.
     MemberId holder;
     BlockStatus status;
-    /// @dev Number of holds on it (at most 15).
-    uint8 holds;
+    /// @dev Number of marks on it (`IHolds`).
+    uint16 holds;
     /// @dev Lowest factor applied, ppm; 1,000,000 at issue.
     uint24 factorPpm;
     /// @dev The combination of terms it entered its holder under (Recognition); 0 at home.
@@ -200,10 +200,13 @@ struct PledgeOrder {
     uint40 deadline;
 }
 
-/// @dev EIP-712 `ReleaseOrder(bytes12 series,uint64 first,bytes32 request,uint40 deadline)`, signed by the institution that took the pledge.
+/// @dev EIP-712 `ReleaseOrder(bytes12 series,uint64 first,uint40 until,bytes32 request,uint40 deadline)`, signed by the institution that
+/// took the pledge.
 struct ReleaseOrder {
     SeriesId series;
     uint64 first;
+    /// @dev The pledge's own `until`, by which the order means this pledge and no later one of the same block.
+    uint40 until;
     bytes32 request;
     uint40 deadline;
 }
@@ -257,7 +260,6 @@ interface ICreditLedger {
     error BlockNotHeldBy(SeriesId series, uint64 first, MemberId holder, MemberId member);
     error RangeOutsideBlock(SeriesId series, uint64 blockFirst, uint64 blockLast, uint64 first, uint64 last);
     error BlockNotAtHome(SeriesId series, uint64 first, MemberId holder);
-    error HoldCountInvalid(SeriesId series, uint64 first);
 
     error TransferExists(bytes32 transfer);
     error TransferUnknown(bytes32 transfer);
@@ -278,6 +280,7 @@ interface ICreditLedger {
     error BeneficiaryMissing();
 
     error PledgeUntilInvalid(uint40 until);
+    /// @dev Or its pledge is not the one that a release names.
     error NotPledged(SeriesId series, uint64 first);
     error PledgeNotOver(SeriesId series, uint64 first, uint40 until);
     error NotPledgee(SeriesId series, uint64 first, address institution, address signer);

@@ -47,7 +47,8 @@ struct Hold {
 /// @title Holds
 /// @notice The one thing a member may do about another's records: stop them, with a reason and evidence, for at most 30 days, once per
 /// evidence. A hold marks its subjects; a marked subject can't be used until every hold on it is lifted or has ended. A hold that ran
-/// out still marks until anyone says so (`finish`), so that use never depends on who looks at the clock.
+/// out still marks until anyone says so (`finish`), so that use never depends on who looks at the clock. A member marks a subject at most
+/// twice at a time, whatever others do: nobody keeps another's hold out.
 interface IHolds {
     error HoldUnknown(bytes32 hold);
     error HoldEnded(bytes32 hold);
@@ -60,6 +61,8 @@ interface IHolds {
     /// @dev Once per placing member; once per ballot (`member` 0).
     error EvidenceSpent(MemberId member, bytes32 evidence);
     error SubjectNotHoldable(Subject subject);
+    /// @dev Two marks of one member on one subject run already; of ballots (`member` 0) likewise.
+    error HoldsTooMany(MemberId member, Subject subject);
 
     event HoldPlaced(
         bytes32 indexed hold,
@@ -103,6 +106,7 @@ interface IHolds {
 /// @dev What the registers offer to Holds. `by` +1 marks, -1 unmarks.
 interface IHoldable {
     error NotHolds(address caller);
+    /// @dev It does not exist, or is not written in the one way (`Subject`).
     error SubjectUnknown(Subject subject);
 
     /// @notice By Holds only. A mark is taken off whatever became of the record meanwhile, or one record would keep a whole hold from ending.

@@ -16,7 +16,7 @@ struct Methodology {
     MethodologyStatus status;
     /// @dev What a ballot's lift returns it to.
     MethodologyStatus beforeSuspension;
-    uint8 holds;
+    uint16 holds;
     uint40 filedAt;
     /// @dev Block time, seconds; no new project before the one, nor from the other on.
     uint40 validFrom;

@@ -22,7 +22,7 @@ struct Project {
     ProjectStatus status;
     /// @dev What a ballot's lift returns it to.
     ProjectStatus beforeSuspension;
-    uint8 holds;
+    uint16 holds;
     /// @dev 0: under no other mechanism. Else a code of `mutual_recognition/mechanisms.py` (CCER, CDM, VCS, GS, green certificate ...).
     uint16 mechanism;
     /// @dev Days since 1970-01-01, both included.

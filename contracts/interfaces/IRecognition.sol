@@ -113,7 +113,8 @@ interface IRecognition {
     function suspend(Subject subject, MemberId member) external;
     /// @notice By ballot.
     function lift(Subject subject, MemberId member) external;
-    /// @notice By ballot; it may replace the effect of an earlier revocation. `None` means the default, ReturnOnly.
+    /// @notice By ballot; it may replace the effect of an earlier revocation, by a softer one only where the member voted yes
+    /// (RecognitionRevoked). `None` means the default, ReturnOnly. The effect that is recorded already is accepted, and changes nothing.
     function revoke(Subject subject, MemberId member, RevocationEffect effect) external;
     /// @notice A member ends its own recognition, by a voter's signature; anyone relays. `None` means ReturnOnly. Not where it is revoked already:
     /// it can't soften what a ballot said.

@@ -40,7 +40,7 @@ library Orders {
         "PledgeOrder(uint24 member,bytes12 series,uint64 blockFirst,uint64 first,uint64 last,uint40 until,bytes32 request,uint40 deadline)"
     );
     bytes32 internal constant RELEASE =
-        keccak256("ReleaseOrder(bytes12 series,uint64 first,bytes32 request,uint40 deadline)");
+        keccak256("ReleaseOrder(bytes12 series,uint64 first,uint40 until,bytes32 request,uint40 deadline)");
 
     // ---------------------------------------------------------------- domain and signer
 

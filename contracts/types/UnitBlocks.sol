@@ -4,7 +4,7 @@ pragma solidity ^0.8.20;
 import {BlockStatus, Purpose, UnitBlock} from "../interfaces/ICreditLedger.sol";
 import {MemberId} from "./Ids.sol";
 
-/// @dev A `UnitBlock` in one storage slot. From the lowest bit: last 64, issuance 64, holder 24, status 8, holds 8, factorPpm 24, entry 32,
+/// @dev A `UnitBlock` in one storage slot. From the lowest bit: last 64, issuance 64, holder 24, status 8, holds 16, factorPpm 24, entry 32,
 /// purpose 8, complianceYear 16. Zero: no such block.
 type PackedBlock is uint256;
 
@@ -20,10 +20,10 @@ library UnitBlocks {
     uint256 private constant HOLDER = 128;
     uint256 private constant STATUS = 152;
     uint256 private constant HOLDS = 160;
-    uint256 private constant FACTOR = 168;
-    uint256 private constant ENTRY = 192;
-    uint256 private constant PURPOSE = 224;
-    uint256 private constant YEAR = 232;
+    uint256 private constant FACTOR = 176;
+    uint256 private constant ENTRY = 200;
+    uint256 private constant PURPOSE = 232;
+    uint256 private constant YEAR = 240;
 
     uint24 private constant WHOLE_PPM = 1_000_000;
 
@@ -71,8 +71,8 @@ library UnitBlocks {
         return BlockStatus(uint8(PackedBlock.unwrap(b) >> STATUS));
     }
 
-    function holds(PackedBlock b) internal pure returns (uint8) {
-        return uint8(PackedBlock.unwrap(b) >> HOLDS);
+    function holds(PackedBlock b) internal pure returns (uint16) {
+        return uint16(PackedBlock.unwrap(b) >> HOLDS);
     }
 
     function factorPpm(PackedBlock b) internal pure returns (uint24) {
@@ -95,8 +95,8 @@ library UnitBlocks {
         return _with(b, STATUS, type(uint8).max, uint8(status_));
     }
 
-    function withHolds(PackedBlock b, uint8 holds_) internal pure returns (PackedBlock) {
-        return _with(b, HOLDS, type(uint8).max, holds_);
+    function withHolds(PackedBlock b, uint16 holds_) internal pure returns (PackedBlock) {
+        return _with(b, HOLDS, type(uint16).max, holds_);
     }
 
     function withFactor(PackedBlock b, uint24 factorPpm_) internal pure returns (PackedBlock) {

@@ -37,7 +37,9 @@ from hub.signing import carry_out, read_order
 from hub.terminal import Terminal
 from hub.voting import execute, next_vote
 
-app = typer.Typer(no_args_is_help=True, help="Ballots: open, vote, carry out, read. One member, one vote.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Ballots: open, vote, carry out, read. One member, one vote."
+)
 app.add_typer(ballot_open.app, name="open")
 
 BallotId = Annotated[str, typer.Argument(help="The ballot's id (its EIP-712 digest), or enough of its beginning")]

@@ -38,7 +38,7 @@ from hub.signing import sign
 from hub.terminal import Terminal
 from hub.voting import DraftBallot, draft_ballot
 
-app = typer.Typer(no_args_is_help=True, help="Put something to the vote.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Put something to the vote.")
 
 Actions = Callable[[OpenIndex, Connection], list[Action]]
 Methodology = Annotated[str | None, typer.Option("--methodology", help="Number, code, title or id of a methodology")]

@@ -49,7 +49,11 @@ from mutual_recognition.records import Correction, Retirement
 from mutual_recognition.serials import SerialRange
 from mutual_recognition.unit_blocks import BlockStatus
 
-app = typer.Typer(no_args_is_help=True, help="Credits: where they are; retire, correct, pledge and release by hand.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Credits: where they are; retire, correct, pledge and release by hand.",
+)
 
 Series = Annotated[str, typer.Option("--series", help="Code or id of the series")]
 First = Annotated[int, typer.Option("--first", min=1, help="First serial")]

@@ -15,7 +15,7 @@ from hub.demo.world import World, note_told, open_world, remove_world
 from hub.logs import configure_logs
 from hub.terminal import Terminal
 
-app = typer.Typer(help="Four cities, one chain: the whole story, real at every step.")
+app = typer.Typer(add_completion=False, help="Four cities, one chain: the whole story, real at every step.")
 
 _LABEL = "示例 illustrative: names, quantities, rules and terms are of our own making"
 

@@ -43,7 +43,9 @@ from hub.signing import OrderOnFile, read_order, sign
 from hub.terminal import Terminal
 from mutual_recognition.identifiers import Kind, member_of, parse_subject, subject
 
-app = typer.Typer(no_args_is_help=True, help="Stop another's records for a while, with a reason and evidence.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Stop another's records for a while, with a reason and evidence."
+)
 
 
 @app.command("list")

@@ -22,8 +22,8 @@ from hub.errors import RecordRefused
 from hub.index.queries import Row, find
 from hub.terminal import Terminal
 
-app = typer.Typer(no_args_is_help=True, help="Members and their officers.")
-officers = typer.Typer(no_args_is_help=True, help="The keys that speak for a member.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Members and their officers.")
+officers = typer.Typer(add_completion=False, no_args_is_help=True, help="The keys that speak for a member.")
 app.add_typer(officers, name="officers")
 
 Lifetime = Annotated[str, typer.Option("--good-for", help="How long the order may be carried out: 90s, 12h, 7d")]

@@ -18,7 +18,11 @@ from hub.errors import RecordRefused
 from hub.signing import read_order, sign
 from hub.terminal import Terminal
 
-app = typer.Typer(no_args_is_help=True, help="Stop all registrars' writes: two voters of different full members.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Stop all registrars' writes: two voters of different full members.",
+)
 
 
 @app.command()

@@ -27,7 +27,9 @@ from mutual_recognition.identifiers import methodology_id, project_id
 from mutual_recognition.periods import Period
 from mutual_recognition.records import Asset, MethodologyFiling, MethodologyKey, ProjectRegistration
 
-app = typer.Typer(no_args_is_help=True, help="Methodologies and projects: list them; file and register by hand.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Methodologies and projects: list them; file and register by hand."
+)
 
 File = Annotated[Path, typer.Argument(help="JSON file; see the command's own help", exists=True, dir_okay=False)]
 RegistryCode = Annotated[str, typer.Option("--registry", help="Code of your registry: part of every id it makes")]

@@ -20,7 +20,7 @@ from hub.terminal import Terminal
 from mutual_recognition.purposes import NAMES, Purpose
 from mutual_recognition.unit_blocks import BlockStatus
 
-app = typer.Typer(no_args_is_help=True, help="One serial number's whole life.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="One serial number's whole life.")
 
 
 @app.callback()

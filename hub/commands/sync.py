@@ -32,7 +32,7 @@ from hub.settings import Settings
 from hub.terminal import Terminal
 from mutual_recognition.periods import UTC_PLUS_8
 
-app = typer.Typer(no_args_is_help=True, help="A city's registry and the chain, kept the same.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="A city's registry and the chain, kept the same.")
 
 Name = Annotated[str, typer.Argument(help="Name of the registry: its configuration is HOME/adapters/NAME.json")]
 

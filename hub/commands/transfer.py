@@ -25,7 +25,11 @@ from hub.terminal import Terminal
 from mutual_recognition.records import SeriesName, TransferCosign, TransferDecision, TransferOut, TransferWithdrawal
 from mutual_recognition.serials import SerialRange
 
-app = typer.Typer(no_args_is_help=True, help="Transfers between members: propose, accept, reject, withdraw, expire.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Transfers between members: propose, accept, reject, withdraw, expire.",
+)
 
 TransferId = Annotated[str, typer.Argument(help="The transfer's id, or enough of its beginning")]
 Record = Annotated[

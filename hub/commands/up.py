@@ -26,7 +26,7 @@ from hub.relay.outbox import Outbox
 from hub.relay.sender import Relayer
 from hub.terminal import Terminal
 
-app = typer.Typer(help="The demo's world, running, with the API, until interrupted.")
+app = typer.Typer(add_completion=False, help="The demo's world, running, with the API, until interrupted.")
 
 _API_STARTS_WITHIN = 20.0
 

@@ -49,14 +49,22 @@ def terms_of(entry: dict[str, Any], where: str) -> TermsFor:
     mask = ALL_USES if names == ["all"] else uses_mask(parse_purpose(str(name), where) for name in names)
     since = day(entry["from"], "from") if entry["from"] else int(datetime.now(UTC).timestamp()) - 60
     return TermsFor(
-        member=int(entry["member"]),
+        member=_whole(entry["member"], "member", where),
         factor_ppm=ppm(str(entry["factor"]), where),
         valid_from=since,
         valid_until=day(entry["until"], "until"),
         uses=mask,
-        annual_cap_kg=NO_CAP if entry["cap_kg"] is None else int(entry["cap_kg"]),
+        annual_cap_kg=NO_CAP if entry["cap_kg"] is None else _whole(entry["cap_kg"], "cap_kg", where),
         covers_every_project=bool(entry["every_project"]),
     )
+
+
+def _whole(value: Any, field: str, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise RecordRefused(
+            f"{field} is a whole number above 0", code="terms_invalid", field=field, value=value, where=where
+        )
+    return value
 
 
 def ppm(text: str, where: str) -> int:
@@ -65,7 +73,7 @@ def ppm(text: str, where: str) -> int:
         parts = Decimal(text) * 1_000_000
     except InvalidOperation:
         parts = Decimal(0)
-    if parts != int(parts) or not 0 < parts <= 1_000_000:
+    if not parts.is_finite() or parts != int(parts) or not 0 < parts <= 1_000_000:
         raise RecordRefused(
             "a factor is above 0, at most 1, with at most six decimals",
             code="factor_invalid",

@@ -73,10 +73,18 @@ def refuse_records(world: World, filed: Mapping[str, HasFiled], retirement: str)
         query = select(i.kg).where(i.member == SHANGHAI.member, i.first == good["serial_first"])
         written = connection.execute(query).scalar()
     expect(written == _GOOD_KG, f"the good issuance {good['native_id']} on the chain", written)
+    second = numbers[-1]
+    heard = [one for one in world.registries["suzhou"].process.records("record_status") if one["record_id"] == second]
+    expect(
+        [one["status"] for one in heard] == ["refused"],
+        f"Suzhou's registry to be told that {second} was refused",
+        heard,
+    )
     lines = (
         f"{len(attempts)} wrong records and a good one reach the hub in one pass: the wrong ones are held back, each "
         "with the chain's reason",
         f"the good one, {good['native_id']} over {_GOOD_KG:,} kg, is on the chain: nothing else was delayed",
+        f"Suzhou's registry is told that its second retirement, {second}, was refused, and why",
     )
     sheet = Sheet("Refused by the chain", ("attempt", "record", "error", "in words"), tuple(rows))
     data = {"refused": told, "good": good["native_id"], "held": {name: report.held for name, report in reports.items()}}
@@ -110,6 +118,7 @@ def _attempts(filed: Mapping[str, HasFiled], retirement: str) -> list[Attempt]:
             {"period_start": "2024-07-01", "period_end": "2025-06-30"},
             "PeriodOverlaps",
         ),
+        # last: the step asks what its registry was told of it
         Attempt("a second retirement", "suzhou", "retirement", retirement, {}, "BlockNotAvailable"),
     ]
 

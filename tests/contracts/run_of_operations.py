@@ -378,7 +378,11 @@ class Run:
 
     def _meets(self, call: Call, flaw: str) -> bool:
         refused = self.world.foresee(call)
-        return refused is not None and all(reason.error == flaw for reason in refused.reasons)
+        if refused is None:
+            return False
+        errors = {reason.error for reason in refused.reasons}
+        # Who left or never was has no officers either.
+        return errors == {flaw} or (flaw in ("MemberLeft", "MemberUnknown") and errors == {flaw, "NotOfficer"})
 
     def _a_batch(self, flaw: str | None) -> Call | None:
         """Some calls to one register by one sender; with a flaw, the last of them is refused."""

@@ -104,7 +104,9 @@ class Hub:
         """Opens a ballot of Shanghai's; answers its id and the actions."""
         request = "0x" + ids.native_key(f"ballot {self.node.head().number}").hex()
         document = "0x" + "d0" * 32
-        order = BallotOrder(SHANGHAI, int(kind), hash_actions(actions), document, self.now() + closes_in, (), request)
+        order = BallotOrder(
+            SHANGHAI, int(kind), hash_actions(list(actions)), document, self.now() + closes_in, (), request
+        )
         signature = sign_order(self.signers[SHANGHAI], order, self.deployment.domain)
         self.send(CDM, "Consortium", "openBallot", [order, list(actions), signature])
         return order_id(order, self.deployment.domain), actions
@@ -131,9 +133,7 @@ class Hub:
         """What a ballot calls."""
         return Action(self.deployment.address(register), encode_call(register, function, arguments))
 
-    def recognise(
-        self, subject: bytes, members: Sequence[int], *, no: Sequence[int] = (), **terms: Any
-    ) -> str:
+    def recognise(self, subject: bytes, members: Sequence[int], *, no: Sequence[int] = (), **terms: Any) -> str:
         """Votes terms for a subject; `terms` replaces single ones (by their Solidity names)."""
         agreed = {
             "factorPpm": 1_000_000,
@@ -253,7 +253,7 @@ def events(index: OpenIndex) -> dict[str, int]:
     """How often each event that carries a request was seen, by name."""
     r = t.requests.c
     with index.reader.connect() as connection:
-        return {name: count for name, count in connection.execute(select(r.event, func.count()).group_by(r.event))}
+        return {row[0]: row[1] for row in connection.execute(select(r.event, func.count()).group_by(r.event))}
 
 
 def logs(engine: Engine) -> int:

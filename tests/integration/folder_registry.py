@@ -82,7 +82,9 @@ class FolderRegistry:
     def calls(self, what: str) -> list[list[str]]:
         """The keys of each call of `push` or `lookup` that came."""
         with self._db() as db:
-            return [json.loads(row[0]) for row in db.execute("SELECT keys FROM calls WHERE what = ? ORDER BY seq", [what])]
+            return [
+                json.loads(row[0]) for row in db.execute("SELECT keys FROM calls WHERE what = ? ORDER BY seq", [what])
+            ]
 
     # ---------------------------------------------------------------- adapter
 
@@ -130,7 +132,9 @@ class FolderRegistry:
                 if known is None or not self.profile.idempotent_push:
                     body = json.dumps(effect.to_json())
                     row = [effect.key, effect.kind.value, body]
-                    known = db.execute("INSERT INTO book (key, kind, body) VALUES (?, ?, ?) RETURNING seq", row).fetchone()
+                    known = db.execute(
+                        "INSERT INTO book (key, kind, body) VALUES (?, ?, ?) RETURNING seq", row
+                    ).fetchone()
                 receipts.append(Receipt(effect.key, True, reference=f"booking {known[0]}"))
         return receipts
 
@@ -175,11 +179,17 @@ def _serials(words: Sequence[int]) -> SerialRange:
 
 
 def _series(words: Any) -> SeriesName:
-    return SeriesName(code=words) if isinstance(words, str) else SeriesName(code=words[1], member=words[0], registry=REGISTRY)
+    return (
+        SeriesName(code=words)
+        if isinstance(words, str)
+        else SeriesName(code=words[1], member=words[0], registry=REGISTRY)
+    )
 
 
 def _key(words: Sequence[Any]) -> MethodologyKey:
-    return MethodologyKey(str(words[0]), str(words[1]), member=int(words[2]) if len(words) > 2 else 0, registry=REGISTRY)
+    return MethodologyKey(
+        str(words[0]), str(words[1]), member=int(words[2]) if len(words) > 2 else 0, registry=REGISTRY
+    )
 
 
 def _methodology(native_id: str, p: Mapping[str, Any]) -> list[Record]:
@@ -243,13 +253,17 @@ def _issuance(native_id: str, p: Mapping[str, Any]) -> list[Record]:
 
 def _bundle(native_id: str, p: Mapping[str, Any]) -> list[Record]:
     """One record of the registry that stands for a verification and its issuance."""
-    return [*_verification(native_id, p), *_issuance(native_id, p | {"verification": native_id})]
+    return [*_verification(native_id, p), *_issuance(native_id, {**p, "verification": native_id})]
 
 
 def _transfer(native_id: str, p: Mapping[str, Any]) -> list[Record]:
     serials = _serials(p["serials"])
     kg = p.get("kg", serials.count)
-    return [TransferOut(native_id=native_id, series=_series(p.get("series", "S")), serials=serials, to=p["to"], quantity_kg=kg)]
+    return [
+        TransferOut(
+            native_id=native_id, series=_series(p.get("series", "S")), serials=serials, to=p["to"], quantity_kg=kg
+        )
+    ]
 
 
 def _retirement(native_id: str, p: Mapping[str, Any]) -> list[Record]:
@@ -271,7 +285,13 @@ def _correction(native_id: str, p: Mapping[str, Any]) -> list[Record]:
     serials = _serials(p["serials"])
     content = {"reason": p.get("reason", "metering error")}
     return [
-        Correction(native_id=native_id, series=p.get("series", "S"), serials=serials, quantity_kg=serials.count, content=content)
+        Correction(
+            native_id=native_id,
+            series=p.get("series", "S"),
+            serials=serials,
+            quantity_kg=serials.count,
+            content=content,
+        )
     ]
 
 

@@ -47,14 +47,18 @@ BAD = {
         "project", {"methodology": ["M1", "1", SUZHOU]}, "methodology_unknown", ("M1",)
     ),
     "unknown project": Bad("verification", {"project": "P9", "period": NEXT, "kg": 5}, "project_unknown", ("P9",)),
-    "unknown verification": Bad("issuance", {"serials": [5000, 5001], "verification": "V9"}, "verification_unknown", ("V9",)),
+    "unknown verification": Bad(
+        "issuance", {"serials": [5000, 5001], "verification": "V9"}, "verification_unknown", ("V9",)
+    ),
     "unknown series": Bad(
         "issuance", {"serials": [1, 2], "verification": "V1", "series": "Z"}, "series_unknown", ("series Z",)
     ),
     "same range again": Bad("issuance", {"serials": [1, 1000], "verification": "V1"}, "range_overlaps", ("1000",)),
     "nested range": Bad("issuance", {"serials": [10, 20], "verification": "V1"}, "range_overlaps", ("1000",)),
     "range around": Bad("issuance", {"serials": [1, 3000], "verification": "V1"}, "range_overlaps", ("1000",)),
-    "range across the end": Bad("issuance", {"serials": [900, 1100], "verification": "V1"}, "range_overlaps", ("1000",)),
+    "range across the end": Bad(
+        "issuance", {"serials": [900, 1100], "verification": "V1"}, "range_overlaps", ("1000",)
+    ),
     "inverted range": Bad("issuance", {"serials": [60, 50], "verification": "V1"}, "serials_inverted", ("60",)),
     "empty range": Bad("issuance", {"serials": [0, 0], "verification": "V1"}, "serial_out_of_bounds", ("0",)),
     "huge range": Bad("issuance", {"serials": [5000, 10**14], "verification": "V1"}, "serials_huge"),
@@ -84,11 +88,17 @@ BAD = {
         ("creditingStart",),
     ),
     "period that overlaps": Bad(
-        "verification", {"project": "P1", "period": ["2024-12-31", "2025-01-31"], "kg": 5}, "period_overlaps", ("otherEnd",)
+        "verification",
+        {"project": "P1", "period": ["2024-12-31", "2025-01-31"], "kg": 5},
+        "period_overlaps",
+        ("otherEnd",),
     ),
     "period not stated": Bad("verification", {"project": "P1", "kg": 5}, "period_invalid"),
     "inverted period": Bad(
-        "verification", {"project": "P1", "period": ["2025-02-01", "2025-01-01"], "kg": 5}, "period_refused", ("inverted",)
+        "verification",
+        {"project": "P1", "period": ["2025-02-01", "2025-01-01"], "kg": 5},
+        "period_refused",
+        ("inverted",),
     ),
     "verified record edited": Bad(
         "verification",

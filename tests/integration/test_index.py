@@ -29,6 +29,8 @@ from hub.db.migrate import migrate
 from hub.errors import ConfigurationWrong, StopAndTell
 from hub.index import indexer as indexer_module
 from hub.index.indexer import Indexer
+from hub.index.queries_serials import life_of
+from hub.network.embedded import EmbeddedChain
 from mutual_recognition import identifiers as ids
 from tests.integration.consortium import SHANGHAI, SUZHOU, City, Hub, constitution, logs, methodology, series
 
@@ -46,7 +48,9 @@ def history(city: Callable[[int], City]) -> Hub:
     shanghai.sync()
     suzhou.sync()
     hub = shanghai.hub
-    hub.recognise(ids.subject(ids.Kind.METHODOLOGY, methodology(SHANGHAI)), [SUZHOU, SHANGHAI], no=[SHANGHAI], factorPpm=500_000)
+    hub.recognise(
+        ids.subject(ids.Kind.METHODOLOGY, methodology(SHANGHAI)), [SUZHOU, SHANGHAI], no=[SHANGHAI], factorPpm=500_000
+    )
     for number, incoming in enumerate(suzhou.registry.booked("transfer_incoming")):
         transfer = incoming["detail"]["transfer"]
         suzhou.registry.write("decision", f"D{number}", {"transfer": transfer, "accept": number == 0})
@@ -82,7 +86,7 @@ def test_following_in_one_range_in_small_ones_and_rebuilding__one_digest(
     whole.follow()
     digest = whole.digest()
     assert digest.rows["unit_blocks"] > 8
-    assert {digest.rows[name] for name in ("votes", "ballots", "transfers", "cancellations")} == {3, 1, 2, 2}
+    assert {digest.rows[name] for name in ("votes", "ballots", "transfers", "cancellations")} == {3, 1, 2}
     for most in (1, 3):
         with monkeypatch.context() as patch:
             in_pieces(patch, most)
@@ -99,9 +103,7 @@ def test_digest__tells_a_changed_value(history: Hub, database: str, tmp_path: Pa
     indexer.follow()
     before = indexer.digest()
     with sqlite3.connect(tmp_path / "other.sqlite") as db:
-        db.execute("UPDATE unit_blocks SET holder = holder + 1 WHERE rowid IN (SELECT rowid FROM unit_blocks LIMIT 1)") if (
-            False
-        ) else db.execute("UPDATE unit_blocks SET holder = 1 WHERE first = 300")
+        db.execute("UPDATE unit_blocks SET holder = 1 WHERE first = 300")
     after = indexer.digest()
     assert after.total != before.total
     assert [name for name in before.tables if before.tables[name] != after.tables[name]] == ["unit_blocks"]
@@ -123,7 +125,11 @@ def test_projections__the_contracts_views_say_the_same(history: Hub, database: s
         assert (block["factor_ppm"], block["purpose"]) == (view["factorPpm"], view["purpose"])
     for transfer in transfers:
         view = history.read("CreditLedger", "getTransfer", [transfer["transfer"]])
-        assert (transfer["status"], transfer["to_member"], transfer["first"]) == (view["status"], view["to"], view["first"])
+        assert (transfer["status"], transfer["to_member"], transfer["first"]) == (
+            view["status"],
+            view["to"],
+            view["first"],
+        )
     for row in standing:
         assert history.read("Recognition", "getStanding", [row["subject"], row["member"]])["terms"] == row["terms"]
     assert declined == [SHANGHAI]
@@ -160,7 +166,7 @@ def test_range_applied_meanwhile_by_another__dropped_and_read_again(
 ) -> None:
     one, engine = indexer_on(history, database)
     two, _ = indexer_on(history, database)
-    plain = indexer_module.ranges
+    plain = ranges
     raced: list[int] = []
 
     def slow(*arguments: Any) -> Any:
@@ -185,7 +191,7 @@ def test_range_applied_meanwhile_by_another__dropped_and_read_again(
 def test_log_that_cannot_be_decoded__stops_and_nothing_of_its_range_is_written(
     history: Hub, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = indexer_module.ranges
+    plain = ranges
 
     def spoilt(*arguments: Any) -> Any:
         for piece in plain(*arguments):
@@ -206,7 +212,7 @@ def test_log_that_cannot_be_decoded__stops_and_nothing_of_its_range_is_written(
 def test_log_without_what_it_speaks_of__stops_with_its_place(
     history: Hub, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = indexer_module.ranges
+    plain = ranges
 
     def holed(*arguments: Any) -> Any:
         for piece in plain(*arguments):
@@ -242,7 +248,9 @@ def test_node_of_another_chain__stops(history: Hub, database: str) -> None:
 # -------------------------------------------------------------------- reorganised
 
 
-def test_blocks_lost__rolled_back__and_followed_again(history: Hub, city: Callable[[int], City], database: str, tmp_path: Path) -> None:
+def test_blocks_lost__rolled_back__and_followed_again(
+    history: Hub, city: Callable[[int], City], database: str, tmp_path: Path
+) -> None:
     indexer, engine = indexer_on(history, database)
     indexer.follow()
     before, height = indexer.digest(), indexer.block()
@@ -292,8 +300,6 @@ def test_chain_without_our_registers_at_the_same_address__stops_and_keeps_what_i
     shared_hub: Hub, tmp_path: Path
 ) -> None:
     """An embedded chain was thrown away and begun anew: everything the index has would seem lost."""
-    from hub.network.embedded import EmbeddedChain
-
     node = shared_hub.node
     snapshot = node.rpc.call("evm_snapshot")
     indexer, engine = indexer_on(shared_hub, f"sqlite:///{tmp_path / 'index.sqlite'}")
@@ -393,7 +399,9 @@ def test_migrated_schema__is_the_tables_of_the_program(tmp_path: Path) -> None:
         look = inspect(engine)
         return {
             table: {
-                "columns": {c["name"]: (str(c["type"]), c["nullable"], c["primary_key"]) for c in look.get_columns(table)},
+                "columns": {
+                    c["name"]: (str(c["type"]), c["nullable"], c.get("primary_key")) for c in look.get_columns(table)
+                },
                 "indexes": sorted((i["name"] or "", tuple(i["column_names"])) for i in look.get_indexes(table)),
             }
             for table in look.get_table_names()
@@ -426,8 +434,6 @@ def test_database_of_a_newer_program__refused_and_left_alone(tmp_path: Path) -> 
 
 
 def test_serial__its_whole_life(history: Hub, database: str) -> None:
-    from hub.index.queries_serials import life_of
-
     indexer, engine = indexer_on(history, database)
     indexer.follow()
     name = "0x" + series(SHANGHAI).hex()
@@ -442,8 +448,9 @@ def test_serial__its_whole_life(history: Hub, database: str) -> None:
         700: ["issued", "corrected"],
         2000: None,
     }
-    assert lives[350] and lives[350].retirement
-    assert lives[700] and lives[700].cancellation
+    ended = {serial: (bool(life.retirement), bool(life.cancellation)) for serial, life in lives.items() if life}
+    assert [serial for serial, ends in ended.items() if ends == (True, False)] == [350]
+    assert [serial for serial, ends in ended.items() if ends == (False, True)] == [100, 700]
 
 
 def test_ballot_of_every_kind_has_a_rule_in_the_index(history: Hub, database: str) -> None:

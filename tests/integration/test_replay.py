@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from adapters.cdm import sample
+from adapters.cdm.expected import expected
 from hub.bootstrap import OpenIndex
+from hub.chain.keys import LocalSigner
 from hub.db import tables as t
 from hub.db.engine import open_engine
 from hub.replay import ReplayResult, open_replay, reconcile, replay_cdm
@@ -21,18 +23,17 @@ from mutual_recognition.identifiers import FIRST_PROGRAMME
 class Replay:
     """One replay's home, opened; `run` replays a folder as the command does."""
 
-    def __init__(self, index: OpenIndex, registrar: object, home: Path) -> None:
+    def __init__(self, index: OpenIndex, registrar: LocalSigner, home: Path) -> None:
         self.index = index
         self.registrar = registrar
         self.home = home
 
     def run(self, folder: Path) -> ReplayResult:
-        watch = lambda stage, done, total: None  # noqa: E731
-        return replay_cdm(self.index, self.registrar, self.home, folder, watch, time.monotonic)  # type: ignore[arg-type]
+        return replay_cdm(self.index, self.registrar, self.home, folder, lambda *_: None, time.monotonic)
 
     def transactions(self) -> int:
         """How many the registrar has sent."""
-        return self.index.node.nonce(self.registrar.address)  # type: ignore[attr-defined]
+        return self.index.node.nonce(self.registrar.address)
 
 
 @contextmanager
@@ -82,8 +83,6 @@ def test_sample__life_of_a_registry(replay: Replay, tmp_path: Path) -> None:
 
 def test_reconciliation__does_not_lean_on_the_ledger(replay: Replay, tmp_path: Path) -> None:
     """Another month's files beside the same chain do not agree, and say for which party."""
-    from adapters.cdm.expected import expected
-
     sample.write_sample(tmp_path / "june")
     sample.write_sample(tmp_path / "july", "2020-07", next_month=True)
     replay.run(tmp_path / "june")
@@ -99,7 +98,10 @@ def test_reconciliation__one_serial_elsewhere__told(replay: Replay, tmp_path: Pa
     sample.write_sample(tmp_path / "july", "2020-07", next_month=True)
     assert replay.run(tmp_path / "july").agrees
     engine = open_engine(f"sqlite:///{replay.home / 'hub.sqlite'}", durable=False)
-    swap = "UPDATE unit_blocks SET status = :to, purpose = :purpose WHERE first = :first AND last - first = 99 AND status = :was"
+    swap = (
+        "UPDATE unit_blocks SET status = :to, purpose = :purpose "
+        "WHERE first = :first AND last - first = 99 AND status = :was"
+    )
     with engine.begin() as connection:
         moved = connection.execute(text(swap), {"to": 1, "purpose": 0, "first": 101, "was": 4}).rowcount
         moved += connection.execute(text(swap), {"to": 4, "purpose": 6, "first": 3001, "was": 1}).rowcount
@@ -139,8 +141,6 @@ def test_rows_that_cannot_be_placed__listed_with_file_row_and_reason__the_run_go
 
 
 def test_programme_member__verifications_are_marked_as_without_period(replay: Replay, tmp_path: Path) -> None:
-    from sqlalchemy import select
-
     sample.write_sample(tmp_path / "june")
     replay.run(tmp_path / "june")
     v, r = t.verifications.c, t.retirements.c

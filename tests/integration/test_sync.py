@@ -456,7 +456,9 @@ def test_request_ids_of_another_member__make_nothing_of_ours_look_done(shanghai:
     """Suzhou writes under the very request ids that Shanghai's records will have."""
     for code, action in (("S", "series"),):
         request = ids.request_id(SHANGHAI, REGISTRY, f"series:{code}", action, 1)
-        shanghai.hub.send(SUZHOU, "CreditLedger", "registerSeries", [SUZHOU, ids.native_key(REGISTRY, "other"), 1, request])
+        shanghai.hub.send(
+            SUZHOU, "CreditLedger", "registerSeries", [SUZHOU, ids.native_key(REGISTRY, "other"), 1, request]
+        )
     filing = ids.request_id(SHANGHAI, REGISTRY, "MethodologyFiling:filing M1", "file", 1)
     words = {
         "request": filing,
@@ -486,7 +488,9 @@ def test_nonce_taken_by_another_transaction_of_the_key__the_writes_go_under_the_
 
     def intrude_once(self: Node, raw: bytes) -> str:
         if not intruded:
-            data = encode_call("CreditLedger", "registerSeries", [SHANGHAI, ids.native_key("by", "hand"), 1, b"\1" * 32])
+            data = encode_call(
+                "CreditLedger", "registerSeries", [SHANGHAI, ids.native_key("by", "hand"), 1, b"\1" * 32]
+            )
             to = shanghai.hub.deployment.address("CreditLedger")
             nonce = node.nonce(signer.address)
             other = prepare(signer, to, data, nonce=nonce, chain_id=node.chain_id, gas_price=node.gas_price)

@@ -304,9 +304,7 @@ def own_chain(tmp_path: Path) -> Iterator[EmbeddedChain]:
         yield chain
 
 
-def test_anvil_killed__its_last_blocks_gone__everything_comes_again(
-    own_chain: EmbeddedChain, tmp_path: Path
-) -> None:
+def test_anvil_killed__its_last_blocks_gone__everything_comes_again(own_chain: EmbeddedChain, tmp_path: Path) -> None:
     with Node(own_chain.rpc_url) as node:
         hub = found_hub(node)
         with opened(hub, tmp_path) as index:

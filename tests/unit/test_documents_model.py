@@ -45,7 +45,9 @@ def test_parse__there_and_back() -> None:
     assert Document.parse(data).canonical() == data
 
 
-@pytest.mark.parametrize("change", [lambda d: d + b" ", lambda d: d.replace(b",", b", ", 1), lambda d: b"\xef\xbb\xbf" + d])
+@pytest.mark.parametrize(
+    "change", [lambda d: d + b" ", lambda d: d.replace(b",", b", ", 1), lambda d: b"\xef\xbb\xbf" + d]
+)
 def test_parse__another_form_of_the_same__refused(change: Any) -> None:
     """Otherwise one document would have several digests."""
     with pytest.raises(DocumentRefused):

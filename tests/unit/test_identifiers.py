@@ -1,8 +1,6 @@
-"""Identifiers: what Python computes is what the contracts compute, and one record has one name however it is written."""
+"""Identifiers: what Python computes is what the contracts compute; one record has one name however it is written."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -21,8 +19,8 @@ KEY = b"illustrative key of 32 bytes ...."
 
 
 @pytest.fixture(scope="module")
-def hub() -> Iterator[Deployment]:
-    yield deploy_all()
+def hub() -> Deployment:
+    return deploy_all()
 
 
 # -------------------------------------------------------------------- beside the contracts
@@ -68,7 +66,9 @@ def test_subject__there_and_back(kind: Kind, identifier: bytes, first: int) -> N
     assert ids.parse_subject(subject) == (kind, identifier, first)
 
 
-@pytest.mark.parametrize("broken", [b"", bytes(32), b"\x07" + bytes(31), b"\x01" + bytes(30), b"\x01" + bytes(30) + b"\x01"])
+@pytest.mark.parametrize(
+    "broken", [b"", bytes(32), b"\x07" + bytes(31), b"\x01" + bytes(30), b"\x01" + bytes(30) + b"\x01"]
+)
 def test_subject__that_is_none__refused(broken: bytes) -> None:
     with pytest.raises(IdentifierRefused):
         ids.parse_subject(broken)
@@ -144,7 +144,9 @@ def test_request_id__one_for_each_member_registry_record_action_version() -> Non
 # -------------------------------------------------------------------- assets, beneficiaries
 
 
-@pytest.mark.parametrize("written", ["3101 0000 123A", "3101-0000-123a", "３１０１００００１２３Ａ", " 31010000123a", "3101.0000/123A"])
+@pytest.mark.parametrize(
+    "written", ["3101 0000 123A", "3101-0000-123a", "３１０１００００１２３Ａ", " 31010000123a", "3101.0000/123A"]
+)
 def test_meter__written_otherwise__the_same_asset(written: str) -> None:
     assert ids.asset_key(KEY, "meter", written) == ids.asset_key(KEY, "meter", "31010000123A")
 

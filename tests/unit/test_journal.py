@@ -116,7 +116,9 @@ def test_ingest__faults_of_the_page__kept_once(journal: Journal) -> None:
 # -------------------------------------------------------------------- decide
 
 
-def test_decide__interrupted__nothing_is_marked(journal: Journal, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decide__interrupted__nothing_is_marked(
+    journal: Journal, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal.ingest(Page([record("a")], "1"))
     (row,) = journal.undecided(10)
 
@@ -131,7 +133,9 @@ def test_decide__interrupted__nothing_is_marked(journal: Journal, engine: Engine
     assert journal.planned(10) == []
 
 
-def test_decide__request_known__not_planned_again__the_record_is_settled_with_it(journal: Journal, engine: Engine) -> None:
+def test_decide__request_known__not_planned_again__the_record_is_settled_with_it(
+    journal: Journal, engine: Engine
+) -> None:
     decided(journal, "a")
     journal.confirm(signed(journal), seen("a"), "final")
     journal.ingest(Page([record("a", 2)], "2"))
@@ -262,7 +266,7 @@ def test_document__parked_with_its_reason__offered_again_by_an_operator(journal:
     journal.ingest(Page([record("a")], "1"))
     (row,) = journal.undecided(10)
     words = {"kind": DocumentKind.ISSUANCE, "member": 310000, "registry": "r", "content": {}}
-    documents = [Document(**words, record=name) for name in ("a", "b")]  # type: ignore[arg-type]
+    documents = [Document(**words, record=name) for name in ("a", "b")]
     journal.decide([Decision(row.id, [], documents)], {})
     journal.park(documents[0].digest(), {"error": "document_refused", "message": "no"})
     assert [digest for digest, _ in journal.undelivered(10)] == [documents[1].digest()]

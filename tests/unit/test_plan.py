@@ -71,7 +71,9 @@ RETIREMENT = Retirement(
     beneficiary=b"\x07" * 32,
     compliance_year=2026,
 )
-TRANSFER = TransferOut(native_id="T1", series=SeriesName(code="S"), serials=SerialRange(31, 40), to=320500, quantity_kg=10_000)
+TRANSFER = TransferOut(
+    native_id="T1", series=SeriesName(code="S"), serials=SerialRange(31, 40), to=320500, quantity_kg=10_000
+)
 FOUNDATION: tuple[Record, ...] = (FILING, SERIES, PROJECT, VERIFICATION, ISSUANCE)
 
 
@@ -88,7 +90,9 @@ def books(tmp_path: Path) -> Iterator[PlannedBooks]:
     engine.dispose()
 
 
-def planner(books: PlannedBooks, *, asset_key: bytes | None = KEY, asked: dict[str, list[bytes]] | None = None) -> Planner:
+def planner(
+    books: PlannedBooks, *, asset_key: bytes | None = KEY, asked: dict[str, list[bytes]] | None = None
+) -> Planner:
     profile = RegistryProfile("test", MEMBER, REGISTRY, "illustrative", True, True)
     transfers = asked or {}
     return Planner(
@@ -137,7 +141,10 @@ def test_methodology__days_in_china_half_open__documents_by_digest(books: Planne
     assert asked["lineage"] == hexed(ids.native_key("CDM AMS-I.D."))
     digests = [hexed(document.digest()) for document in plan.documents]
     assert digests == [asked["definition"], asked["document"]]
-    assert arguments(planner(books).plan(replace(FILING, native_id="F2", key=MethodologyKey("M2", "1"))))["validUntil"] == NO_END
+    assert (
+        arguments(planner(books).plan(replace(FILING, native_id="F2", key=MethodologyKey("M2", "1"))))["validUntil"]
+        == NO_END
+    )
 
 
 def test_methodology__replacing_an_older_version__names_it_or_waits(founded: Planner, books: PlannedBooks) -> None:
@@ -222,7 +229,9 @@ def test_own_transfers__withdrawn_and_cosigned_by_the_ids_they_have(books: Plann
     made = planner(books, asked={"T1": [b"\1" * 32, b"\2" * 32]})
     withdrawn = made.plan(TransferWithdrawal(native_id="W1", transfer_out="T1"))
     assert [arguments(withdrawn, place)["transfer"] for place in (0, 1)] == ["0x" + "01" * 32, "0x" + "02" * 32]
-    assert [write.function for write in made.plan(TransferCosign(native_id="C1", transfer_out="T1")).writes] == ["cosign"] * 2
+    assert [write.function for write in made.plan(TransferCosign(native_id="C1", transfer_out="T1")).writes] == [
+        "cosign"
+    ] * 2
     with pytest.raises(HeldBack) as held:
         made.plan(TransferWithdrawal(native_id="W2", transfer_out="T2"))
     assert held.value.waits_for == "transfer_out:T2"
@@ -248,7 +257,7 @@ def test_record_again__nothing_to_write(founded: Planner, record: Record) -> Non
 def test_edits__amended_or_held_by_name(founded: Planner) -> None:
     amended = founded.plan(replace(PROJECT, content={"name": "renamed"}))
     assert (amended.writes[0].function, arguments(amended)["revision"]) == ("amend", 2)
-    edits = {
+    edits: dict[str, Record] = {
         "methodology_changed": replace(FILING, content={"title": "another"}),
         "series_changed": replace(SERIES, kg_per_serial=1),
         "verification_changed": replace(VERIFICATION, verified_kg=1),
@@ -272,7 +281,7 @@ def test_nothing_counted_in__where_the_call_cannot_be_formed(founded: Planner, b
     huge = replace(VERIFICATION, native_id="V9", verified_kg=2**64)
     with pytest.raises(RecordRefused) as refused:
         founded.plan(huge)
-    assert (refused.value.code, refused.value.field) == ("not_encodable", "verifiedKg") or "verifiedKg" in str(refused.value)
+    assert (refused.value.code, refused.value.field) == ("not_encodable", "request.verifiedKg")
     assert books.verified_kg(ids.verification_id(MEMBER, REGISTRY, "V9")) is None
     far = replace(FILING, native_id="F9", key=MethodologyKey("M9", "1"), valid_from=date(1960, 1, 1))
     assert arguments(founded.plan(far))["validFrom"] == 0
@@ -293,7 +302,18 @@ def test_gas__set_aside_for_every_function_that_a_plan_calls() -> None:
         "Methodologies": {"file"},
         "Projects": {"register", "amend"},
         "CreditLedger": {
-            *("registerSeries", "verify", "issue", "propose", "accept", "reject", "withdraw", "cosign", "retire", "correct")
+            *(
+                "registerSeries",
+                "verify",
+                "issue",
+                "propose",
+                "accept",
+                "reject",
+                "withdraw",
+                "cosign",
+                "retire",
+                "correct",
+            )
         },
     }
     assert set(submit._GAS) == set().union(*planned.values())

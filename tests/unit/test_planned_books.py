@@ -40,7 +40,14 @@ def planned(engine: Engine) -> Iterator[PlannedBooks]:
     for first in (1, 201):
         add(engine, t.issuances, series=hexed(SERIES), first=first, last=first + 99, origin="0x" + "aa" * 32)
         add(engine, t.unit_blocks, series=hexed(SERIES), first=first, last=first + 99, issuance=first)
-    add(engine, t.verifications, verification="0x" + "11" * 12, project="0x" + "22" * 12, verified_kg=500, period_start=100)
+    add(
+        engine,
+        t.verifications,
+        verification="0x" + "11" * 12,
+        project="0x" + "22" * 12,
+        verified_kg=500,
+        period_start=100,
+    )
     reader = open_reading_engine(str(engine.url))
     books = IndexBooks(reader, cast(Indexer, None))  # only `advance` asks the indexer
     yield PlannedBooks(books)
@@ -60,7 +67,9 @@ def add(engine: Engine, table: Table, **values: Any) -> None:
         row[column.name] = ZERO32 if kind is str else kind()
     row |= {"holder": MEMBER, "status": 1, "factor_ppm": 1_000_000, "pledged_to": NO_ADDRESS} | {"period_stated": True}
     with engine.begin() as connection:
-        connection.execute(insert(table).values({name: value for name, value in (row | values).items() if name in table.c}))
+        connection.execute(
+            insert(table).values({name: value for name, value in (row | values).items() if name in table.c})
+        )
 
 
 def block_at(books: PlannedBooks, serial: int) -> UnitBlock:

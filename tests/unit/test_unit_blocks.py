@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -57,7 +58,7 @@ def test_carve__again_and_again__tiles_the_issuance(rng: random.Random, serials:
     blocks.sort(key=lambda block: block.first)
     assert blocks[0].first == 1
     assert blocks[-1].last == serials
-    assert all(before.last + 1 == after.first for before, after in zip(blocks, blocks[1:], strict=False))
+    assert all(before.last + 1 == after.first for before, after in pairwise(blocks))
     assert sum(block.serials for block in blocks) == serials
 
 
