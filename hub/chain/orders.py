@@ -173,11 +173,12 @@ class PledgeOrder:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseOrder:
-    """The institution gives a pledge up."""
+    """The institution gives a pledge up: the one of this block that runs until `until` (block time), no later one."""
 
-    TYPE: ClassVar[str] = "ReleaseOrder(bytes12 series,uint64 first,bytes32 request,uint40 deadline)"
+    TYPE: ClassVar[str] = "ReleaseOrder(bytes12 series,uint64 first,uint40 until,bytes32 request,uint40 deadline)"
     series: str
     first: int
+    until: int
     request: str
     deadline: int
 

@@ -113,7 +113,7 @@ WORDS: dict[str, Words] = {
     "ProjectHeld": Words("A hold stands on project {project}.", "see who placed it, and why"),
     "ProjectElsewhere": Words("Project {project} is under another mechanism (code {mechanism})."),
     "RegistrationInvalid": Words("The registration {native} lacks its name, document or declaration."),
-    "DocumentMissing": Words("The amendment of project {project} names no document."),
+    "DocumentMissing": Words("What is recorded of project {project} names no document."),
     "CreditingPeriodInvalid": Words("{start:day} to {end:day} is no crediting period."),
     "RevisionStale(bytes12,uint32,uint32)": Words(
         "Project {project} stands at revision {recorded}; revision {revision} does not follow it.",
@@ -215,9 +215,6 @@ WORDS: dict[str, Words] = {
         "The unit block from {first} of series {series} is with member {holder}; only credits at home are corrected.",
         "open a case: what has left is not rewritten",
     ),
-    "HoldCountInvalid": Words(
-        "The unit block from {first} of series {series} has no hold to end, or as many as it can have."
-    ),
     # ------------------------------------------------------------ transfers
     "TransferExists": Words("Transfer {transfer} was proposed before."),
     "TransferUnknown": Words("There is no transfer {transfer}."),
@@ -249,7 +246,9 @@ WORDS: dict[str, Words] = {
     ),
     "BeneficiaryMissing": Words("A retirement needs the commitment to its beneficiary."),
     "PledgeUntilInvalid": Words("A pledge cannot run until {until:time}."),
-    "NotPledged": Words("The unit block from {first} of series {series} is not pledged."),
+    "NotPledged": Words(
+        "The unit block from {first} of series {series} is not pledged, or not until the time that the order names."
+    ),
     "PledgeNotOver": Words("The pledge of the unit block from {first} of series {series} runs until {until:time}."),
     "NotPledgee": Words("The unit block from {first} of series {series} is pledged to {institution}, not to {signer}."),
     "TransferRulesInvalid": Words("The rules of transfers contradict themselves or are out of bounds."),
@@ -261,6 +260,9 @@ WORDS: dict[str, Words] = {
         "A hold ends in the future and by {latest:time}, not at {until:time}.", "open a ballot for longer"
     ),
     "HoldSubjectsInvalid": Words("A hold has 1 to 50 different subjects; {count} were given."),
+    "HoldsTooMany": Words(
+        "Two holds of member {member} (of ballots, where it is 0) on {subject} run already.", "end one of them first"
+    ),
     "HoldReasonMissing": Words("A hold needs a reason and evidence."),
     "EvidenceSpent": Words("Member {member} has placed a hold on evidence {evidence} before.", "open a ballot"),
     "SubjectNotHoldable": Words("{subject} is nothing that can be held.", "name a methodology, project or unit block"),

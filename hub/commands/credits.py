@@ -257,6 +257,7 @@ def release(
     with writing(terminal) as index:
         with index.reader.connect() as connection:
             found = resolve(connection, "series", series)
+            until = _block_holding(connection, found.id, first, first)["pledged_until"]
         if over:
             data = encode_call("CreditLedger", "lapse", [found.id, first])
             receipt = send(LocalSigner.random(), index.node, index.deployment.address("CreditLedger"), data)
@@ -264,7 +265,7 @@ def release(
             terminal.answer({"transaction": receipt.tx_hash}, f"released in block {receipt.block_number:,}")
             return
         signer, _ = signer_of(terminal, index, Role.FINANCIAL_INSTITUTION, member, key)
-        order = ReleaseOrder(found.id, first, "0x" + secrets.token_hex(32), int(time.time()) + 86_400)
+        order = ReleaseOrder(found.id, first, until, "0x" + secrets.token_hex(32), int(time.time()) + 86_400)
         told = deliver(terminal, index, sign(signer, order, index.deployment), signer, out=out, hub=hub)
     tell_delivered(terminal, told, "released")
 
@@ -279,7 +280,7 @@ def _block_holding(connection: Connection, series: str, first: int, last: int) -
             code="range_outside_block",
             field="--first",
             value=first,
-            remedy="pledge each block's part by itself",
+            remedy="name a part of one block",
         )
     return dict(row)
 

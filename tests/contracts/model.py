@@ -21,7 +21,8 @@ from tests.contracts.model_state import Call, Journal, Refused, Table, Why
 
 LONGEST_HOLD = 30 * 86_400
 MOST_SUBJECTS = 50
-MOST_HOLDS = 15
+MOST_MARKS = 2
+"""That run at a time, of one member, or of ballots, on one subject."""
 
 
 class HoldRow(NamedTuple):
@@ -44,6 +45,8 @@ class Model(LedgerModel):
         super().__init__(journal, address, registers)
         self.holds: Table[bytes, HoldRow] = Table(journal, "holds", NO_HOLD)
         self.evidence: Table[tuple[Any, bytes], bool] = Table(journal, "evidence", False)
+        self.marks: Table[tuple[int, bytes], int] = Table(journal, "marks", 0)
+        """That run, by who placed them (0: ballots) and subject."""
 
     # ---------------------------------------------------------------- marks
 
@@ -61,15 +64,13 @@ class Model(LedgerModel):
             why.no("SubjectNotHoldable", subject)
             why.stop()
         block = self.blocks[identifier, first]
-        if not block.status:
+        if not block.status or subject != ids.subject(kind, identifier, first):
             why.no("SubjectUnknown", subject)
             why.stop()
         if block.status in (RETIRED, CANCELLED):
             if by < 0:
                 return
             why.no("BlockNotAvailable", identifier, first, block.status)
-        if by > 0 and block.holds >= MOST_HOLDS:
-            why.no("HoldCountInvalid", identifier, first)
         why.stop()
         self.blocks.change((identifier, first), holds=block.holds + by)
 
@@ -80,11 +81,16 @@ class Model(LedgerModel):
             why.no("HoldReasonMissing")
         why.stop()
         for subject in row.subjects:
+            if self.marks[row.member, subject] == MOST_MARKS:
+                why.no("HoldsTooMany", row.member, subject)
+                why.stop()
+            self.marks[row.member, subject] += 1
             self._mark(subject, +1)
         self.holds[hold] = row
 
     def _end_hold(self, hold: bytes) -> None:
         for subject in self.holds[hold].subjects:
+            self.marks[self.holds[hold].member, subject] -= 1
             self._mark(subject, -1)
         self.holds.change(hold, ended=True)
 

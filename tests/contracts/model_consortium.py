@@ -54,6 +54,17 @@ class ConsortiumModel(BallotsModel):
         else:
             self.dismiss(member, account)
 
+    def Consortium_resign(self, call: Call) -> None:
+        account = call.sender_address
+        member = self.officers[account].member
+        why = Why()
+        if not member:
+            why.no("OfficerInvalid", account, 0, 0)
+        elif {held for held in self.officers_of[member] if self.serves(member, Role.VOTER, held)} == {account}:
+            why.no("LastVoter", member)
+        why.stop()
+        self.dismiss(member, account)
+
     def why_not_appointable(self, why: Why, member: int, account: str, roles: int, valid_until: int) -> None:
         if account == NO_ADDRESS or not 0 < roles <= 31 or valid_until <= self.now:
             why.no("OfficerInvalid", account, roles, valid_until)

@@ -182,7 +182,7 @@ class IssuingModel(RecognitionModel):
         stated = bool(start or end)
         why = Why()
         kind = self.why_not_registrar(why, member, call)
-        if not request["verifiedKg"]:
+        if not request["verifiedKg"] or request["document"] == ZERO:
             why.no("VerificationEmpty", request["native"])
         if self.verifications[verification].project != NO_ID:
             why.no("VerificationExists", verification)
@@ -263,6 +263,8 @@ class IssuingModel(RecognitionModel):
                 why.no("ExternalLockPending", request["verification"], verification.lock)
             if ids.home_of(verification.project) != member:
                 why.no("ProjectOfAnother", verification.project, member)
+            if request["document"] == ZERO:
+                why.no("DocumentMissing", verification.project)
         self._why_not_reissue(why, request, verification.project)
         origin = self.origins[member, request["origin"]]
         if origin[1]:
@@ -301,6 +303,8 @@ class IssuingModel(RecognitionModel):
         self.why_not_registrar(why, home, call)
         if block.holder != home:
             why.no("BlockNotAtHome", series, request["blockFirst"], block.holder)
+        if request["document"] == ZERO:
+            why.no("DocumentMissing", self.project_of(series, block.issuance))
         self._why_not_available(why, block, request)
         why.stop()
         freed = (last - first + 1) * self.series[series].kg_per_serial

@@ -213,7 +213,7 @@ class LedgerModel(IssuingModel):
         key = (order["series"], order["first"])
         block = self.blocks[key]
         why = Why()
-        if block.status != PLEDGED:
+        if block.status != PLEDGED or order["until"] != self.pledges[key][1]:
             why.no("NotPledged", *key)
             why.stop()
         self.why_not_spendable(why, block.holder, Role.FINANCIAL_INSTITUTION, call, order["deadline"])

@@ -134,8 +134,8 @@ class RecognitionModel(FilingsModel):
         why = Why()
         standing = self._standing_for_ballot(call, why)
         effect = call.args[2] or RETURN_ONLY
-        if standing.revoked == effect:
-            why.no("RecognitionRevoked", call.args[0], call.args[1], effect)
+        if effect < standing.revoked and not self.consented(self.ballot_of(call), call.args[1]):
+            why.no("RecognitionRevoked", call.args[0], call.args[1], standing.revoked)
         why.stop()
         self.standings.change((call.args[0], call.args[1]), revoked=effect)
 

@@ -67,6 +67,35 @@ def set_officer(world: World, flaw: str | None) -> Call | None:
     return world.ordered("Consortium", "setOfficer", "OfficerOrder", order, key, flaw)
 
 
+@operation("Consortium.resign", "OfficerInvalid", "LastVoter")
+def resign(world: World, flaw: str | None) -> Call | None:
+    model = world.model
+
+    def alone(account: str, member: int) -> bool:
+        """Whether a role would be without a key."""
+        others = [held for held in model.officers_of[member] if held != account]
+        roles = [role for role in Role if model.serves(member, role, account)]
+        return not all(any(model.serves(member, role, held) for held in others) for role in roles)
+
+    if flaw == "OfficerInvalid":
+        return world.call("Consortium", "resign", sender=world.new_key())
+    if flaw == "LastVoter":
+        accounts = [
+            voters[0]
+            for member in world.members()
+            if len(voters := [a for a in sorted(model.officers_of[member]) if model.serves(member, Role.VOTER, a)]) == 1
+        ]
+    else:
+        accounts = [
+            account
+            for member in world.members()
+            for account in sorted(model.officers_of[member])
+            if account in world.keys and not alone(account, member)
+        ]
+    account = world.pick(accounts)
+    return None if account is None else world.call("Consortium", "resign", sender=world.keys[account])
+
+
 def newcomers(world: World) -> list[int]:
     """Members that may go again without emptying the world: not the founders."""
     found = [member for member in world.members() if member not in world.hub.founders]

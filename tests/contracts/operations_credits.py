@@ -384,7 +384,18 @@ def release(world: World, flaw: str | None) -> Call | None:
         institution = world.rng.choice(others)
     if flaw == "NotOfficer":
         institution = world.wrong_officer(model.blocks[key].holder, Role.FINANCIAL_INSTITUTION)
-    order = {"series": key[0], "first": key[1], "request": world.unique(), "deadline": world.soon(60, 2 * DAY)}
+    until = model.pledges[key][1]
+    if flaw == "NotPledged" and world.rng.random() < 0.3:  # an order of another pledge
+        pledged = world.sample(model.blocks, lambda _, row: row.status == PLEDGED, 120)
+        key, until = (pledged, model.pledges[pledged][1] - 1) if pledged else (key, until)
+        institution = world.keys.get(model.pledges[key][0], world.stranger)
+    order = {
+        "series": key[0],
+        "first": key[1],
+        "until": until,
+        "request": world.unique(),
+        "deadline": world.soon(60, 2 * DAY),
+    }
     return world.ordered(LEDGER, "release", "ReleaseOrder", order, institution, flaw)
 
 

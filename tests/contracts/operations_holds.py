@@ -7,7 +7,7 @@ from typing import Any
 from tests.contracts import ids, orders
 from tests.contracts.deployment import DAY, Kind, Role
 from tests.contracts.ids import NO_ID, ZERO
-from tests.contracts.model import LONGEST_HOLD, MOST_HOLDS
+from tests.contracts.model import LONGEST_HOLD
 from tests.contracts.operations import BY_ORDER, Call, World, operation
 
 # -------------------------------------------------------------------- holds
@@ -22,7 +22,7 @@ def some_subjects(world: World, flaw: str | None) -> list[bytes] | None:
         kind = rng.choices((ids.METHODOLOGY, ids.PROJECT, ids.BLOCK), (1, 2, 7))[0]
         if kind == ids.BLOCK:
             statuses = (2,) if rng.random() < 0.4 else (1, 2, 3)
-            key = world.sample(model.blocks, lambda _, row: row.status in statuses and row.holds < MOST_HOLDS)  # noqa: B023
+            key = world.sample(model.blocks, lambda _, row: row.status in statuses and row.holds < 15)  # noqa: B023
             if key is not None:
                 subjects.append(ids.subject(kind, *key))
         else:
@@ -41,18 +41,15 @@ def some_subjects(world: World, flaw: str | None) -> list[bytes] | None:
         series = world.sample(model.series) or NO_ID
         wrong = [ids.subject(ids.BLOCK, series, 2**41), ids.subject(ids.PROJECT, ids.record_id(2, 1, world.unique()))]
         wrong += [ids.subject(ids.METHODOLOGY, ids.record_id(1, 1, world.unique()))]
+        wrong += [subjects[0][:-1] + b"\x01"]
         return [*subjects[1:], rng.choice(wrong)]
     if flaw == "SubjectNotHoldable":
         return [*subjects[1:], ids.subject(rng.choice((0, 3, 5, 6, 255)), subjects[0][1:13], 1)]
     if flaw == "BlockNotAvailable":
         key = world.sample(model.blocks, lambda _, row: row.status > 3)
         return None if key is None else [*subjects[1:], ids.subject(ids.BLOCK, *key)]
-    if flaw == "HoldCountInvalid":
-        if not model.blocks.rows:
-            return None
-        fullest = max(model.blocks.rows, key=lambda key: model.blocks[key].holds * (model.blocks[key].status <= 3))
-        room = MOST_HOLDS - model.blocks[fullest].holds
-        return [ids.subject(ids.BLOCK, *fullest)] * (room + 1)
+    if flaw == "HoldsTooMany":
+        return [*subjects, subjects[0], subjects[0]]
     return subjects
 
 
@@ -64,7 +61,7 @@ def some_subjects(world: World, flaw: str | None) -> list[bytes] | None:
     "EvidenceSpent",
     "SubjectNotHoldable",
     "SubjectUnknown",
-    "HoldCountInvalid",
+    "HoldsTooMany",
     "BlockNotAvailable",
     "KindNotPermitted",
     *HOLD_ORDER_FLAWS,
@@ -84,6 +81,10 @@ def place(world: World, flaw: str | None) -> Call | None:
         member = rng.choice(programmes)
     elif flaw == "MemberUnknown":
         member = 999_988
+    if flaw == "HoldsTooMany" and rng.random() < 0.5:
+        running = world.sample(world.model.holds, lambda _, row: row.member and not row.ended)
+        if running is not None:  # a mark of this member runs; two more are too many
+            member, subjects = world.model.holds[running].member, [world.model.holds[running].subjects[0]] * 2
     evidence, reason = world.unique(), rng.randint(1, 5)
     if flaw == "HoldReasonMissing":
         evidence, reason = rng.choice(((ZERO, reason), (evidence, 0)))
@@ -161,7 +162,7 @@ def finish(world: World, flaw: str | None) -> Call | None:
 
 @operation(
     "Holds.placeByBallot", "HoldTooLong", "HoldSubjectsInvalid", "HoldReasonMissing", "SubjectUnknown",
-    "SubjectNotHoldable", ballot=5,
+    "SubjectNotHoldable", "HoldsTooMany", ballot=5,
 )  # fmt: skip
 def place_by_ballot(world: World, flaw: str | None) -> Call | None:
     subjects = some_subjects(world, flaw)

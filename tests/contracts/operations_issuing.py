@@ -103,11 +103,13 @@ def verify(world: World, flaw: str | None) -> Call | None:
         "project": project,
         "periodStart": start,
         "periodEnd": end,
-        "verifiedKg": 0 if flaw == "VerificationEmpty" else world.rng.randint(1, 6) * world.rng.choice((1000, 500_000)),
+        "verifiedKg": world.rng.randint(1, 6) * world.rng.choice((1000, 500_000)),
         "document": world.unique(),
         "predecessor": predecessor,
         "externalLock": lock,
     }
+    if flaw == "VerificationEmpty":
+        request |= world.rng.choice(({"verifiedKg": 0}, {"document": ZERO}))
     return world.call(LEDGER, "verify", request, sender=world.registrar(member, flaw))
 
 
@@ -207,6 +209,7 @@ def a_range(world: World, series: bytes, count: int, flaw: str | None) -> tuple[
     "VerificationExceeded",
     "ProjectOfAnother",
     "OriginSpent",
+    "DocumentMissing",
     "ExternalLockPending",
     "IssuanceUnknown",
     "IssuanceNotCorrected",
@@ -282,7 +285,7 @@ def issue(world: World, flaw: str | None) -> Call | None:
         "verification": unknown_id(world, ids.VERIFICATION, member) if flaw == "VerificationUnknown" else verification,
         "vintage": rng.randint(2015, 2026),
         "origin": origin,
-        "document": world.unique(),
+        "document": ZERO if flaw == "DocumentMissing" else world.unique(),
         "reissueOf": reissue_of,
     }
     return world.call(LEDGER, "issue", request, sender=world.registrar(series_member, flaw))

@@ -108,12 +108,14 @@ def lift_recognition(world: World, flaw: str | None) -> Call | None:
 
 @operation("Recognition.revoke", "NotRecognised", "RecognitionRevoked", ballot=4)
 def revoke(world: World, flaw: str | None) -> Call | None:
-    found = a_standing(world, flaw, lambda row: bool(row.revoked) == (flaw == "RecognitionRevoked"))
+    # Softened without the member's yes it is refused; said again it is accepted.
+    hard = flaw == "RecognitionRevoked" or (flaw is None and world.rng.random() < 0.2)
+    found = a_standing(world, flaw, lambda row: row.revoked > 1 if hard else not row.revoked)
     if found is None:
         return None
     effect = world.rng.randrange(4)
-    if flaw == "RecognitionRevoked":
-        effect = world.model.standings[found].revoked
+    if hard:
+        effect = 1 if flaw else world.model.standings[found].revoked
     return world.action("Recognition", "revoke", *found, effect)
 
 

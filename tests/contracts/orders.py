@@ -31,7 +31,7 @@ ORDERS = {
     "EndRecognitionOrder": "bytes32 subject,uint24 member,uint8 effect,bytes32 request,uint40 deadline",
     "PledgeOrder": "uint24 member,bytes12 series,uint64 blockFirst,uint64 first,uint64 last,uint40 until,"
     "bytes32 request,uint40 deadline",
-    "ReleaseOrder": "bytes12 series,uint64 first,bytes32 request,uint40 deadline",
+    "ReleaseOrder": "bytes12 series,uint64 first,uint40 until,bytes32 request,uint40 deadline",
 }
 """Fields of every order, by its EIP-712 type name."""
 

@@ -418,6 +418,7 @@ def _institutions_order(hub: Deployment) -> tuple[dict[str, Any], bytes]:
     order = {
         "series": SUZHOU.to_bytes(3, "big") + bytes(9),
         "first": 1,
+        "until": hub.chain.now + DAY,
         "request": hub.request(),
         "deadline": hub.chain.now + DAY,
     }

@@ -49,7 +49,13 @@ def pledge(
 
 def release(shanghai: Credits, first: int, key: Key | None = None) -> Receipt:
     hub = shanghai.hub
-    order = {"series": shanghai.series, "first": first, "request": hub.request(), "deadline": hub.chain.now + 100}
+    order = {
+        "series": shanghai.series,
+        "first": first,
+        "until": hub.ledger.getPledge(shanghai.series, first).until,
+        "request": hub.request(),
+        "deadline": hub.chain.now + 100,
+    }
     signature = hub.sign("ReleaseOrder", order, key or bank(shanghai))
     receipt: Receipt = hub.ledger.release(order, signature, sender=hub.anyone)
     return receipt

@@ -10,7 +10,7 @@ from tests.contracts.credits import KG, Credits, Purpose, Status, found
 from tests.contracts.deployment import CDM, DAY, FOREVER, SHANGHAI, SUZHOU, BallotKind, Deployment, deploy_all
 from tests.contracts.ids import ZERO
 
-MOST_HOLDS = 15
+MOST_MARKS = 2
 
 
 @pytest.fixture
@@ -225,21 +225,35 @@ def test_mark__retired__not_available(shanghai: Credits) -> None:
         shanghai.hold(1)
 
 
-def test_mark__sixteenth_hold__count_invalid(shanghai: Credits) -> None:
-    holds = [shanghai.hold(1) for _ in range(MOST_HOLDS)]
-    with pytest.raises(Reverted, match="HoldCountInvalid"):
+def test_mark__third_of_one_member__too_many_until_one_is_lifted(shanghai: Credits) -> None:
+    holds = [shanghai.hold(1) for _ in range(MOST_MARKS)]
+    with pytest.raises(Reverted, match="HoldsTooMany"):
         shanghai.hold(1)
+    shanghai.lift(holds.pop())
+    holds.append(shanghai.hold(1))
     for hold in holds:
         shanghai.lift(hold)
     assert shanghai.block(1).holds == 0
 
 
-def test_mark__taken_off_where_none_is__count_invalid() -> None:
+def test_mark__more_than_a_byte_of_them__counted_and_nothing_else_of_the_block_changed() -> None:
     hub = deploy_all({"Consortium", "Methodologies", "Projects", "Recognition", "CreditLedger"})
     credits_ = found(hub)
     credits_.issue(1, 100)
-    with pytest.raises(Reverted, match="HoldCountInvalid"):
-        hub.ledger.mark(ids.subject(ids.BLOCK, credits_.series, 1), -1, sender=Key.named("absent Holds"))
+    before = credits_.block(1)
+    for by, count in ((1, 300), (-1, 0)):
+        for _ in range(300):
+            hub.ledger.mark(ids.subject(ids.BLOCK, credits_.series, 1), by, sender=Key.named("absent Holds"))
+        assert credits_.block(1) == before._replace(holds=count)
+
+
+def test_mark__block_written_otherwise__subject_unknown() -> None:
+    hub = deploy_all({"Consortium", "Methodologies", "Projects", "Recognition", "CreditLedger"})
+    credits_ = found(hub)
+    credits_.issue(1, 100)
+    alias = ids.subject(ids.BLOCK, credits_.series, 1)[:-1] + b"\x01"
+    with pytest.raises(Reverted, match="SubjectUnknown"):
+        hub.ledger.mark(alias, 1, sender=Key.named("absent Holds"))
 
 
 def test_hold__ran_out__stops_the_block_until_someone_says_so(shanghai: Credits) -> None:

@@ -57,7 +57,7 @@ SAMPLES: list[Order] = [
     LiftOrder(A, B, LATE),
     EndRecognitionOrder(A, 310000, 2, B, LATE),
     PledgeOrder(310000, SERIES, 1, 5, 2**64 - 1, LATE, A, LATE),
-    ReleaseOrder(SERIES, 5, A, LATE),
+    ReleaseOrder(SERIES, 5, LATE - 1, A, LATE),
 ]
 
 
