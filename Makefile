@@ -76,6 +76,10 @@ bench: setup ## Measure speed, memory and gas; prints the tables
 gas-snapshot: setup ## Measure gas and write contracts/gas-snapshot.json anew
 	@$(BIN)/python -m scripts.bench --write-gas-snapshot
 
+.PHONY: storage-layout
+storage-layout: setup ## Write contracts/storage-layout.json anew (after `make artifacts`)
+	@$(BIN)/python -m scripts.storage_layout --write
+
 .PHONY: soak
 soak: setup ## The property test of the laws with a million operations
 	@YRDHUB_SOAK_OPERATIONS=$(SOAK_OPERATIONS) $(PYTEST) -s --timeout=0 tests/contracts/test_laws.py

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from sqlalchemy import Engine
 
 from adapters.protocol import RegistryAdapter
@@ -18,7 +19,8 @@ from hub.chain.connection import Node
 from hub.chain.deployment import Deployment
 from hub.chain.keys import Signer
 from hub.db.engine import open_engine, open_reading_engine
-from hub.documents.directory import DocumentDirectory
+from hub.documents.delivery import HubDocuments
+from hub.documents.directory import DocumentDirectory, HubDirectory
 from hub.documents.sealing import seal_documents
 from hub.documents.store import DocumentStore
 from hub.index.books import IndexBooks
@@ -80,25 +82,33 @@ def open_sync(
     signer: Signer,
     journal_file: Path,
     *,
+    hub: httpx.Client | None = None,
     documents: DocumentSink | None = None,
     asset_key: bytes | None = None,
     transfer_lifetime: int = TRANSFER_LIFETIME,
 ) -> Iterator[tuple[SyncEngine, Journal]]:
-    """The sync of one registry over an index; its journal is the SQLite file `journal_file`."""
+    """The sync of one registry over an index; its journal is the SQLite file `journal_file`.
+
+    `hub`: where documents are handed in and asked for, for a city whose index is its own; None: this index is the
+    hub's.
+    """
     with ExitStack() as stack:
         engine = open_engine(f"sqlite:///{journal_file}")
         stack.callback(engine.dispose)
         journal = Journal(engine, lambda: int(time.time()))
         journal.prepare()
+        member = adapter.profile.member
+        if documents is None and hub is not None:
+            documents = HubDocuments(hub, signer, index.deployment.domain, member)
         books = IndexBooks(index.reader, index.indexer)
         stack.callback(books.close)
         sync = SyncEngine(
             adapter,
             journal,
             books,
-            DocumentDirectory(index.reader),
+            DocumentDirectory(index.reader) if hub is None else HubDirectory(hub),
             Submitter(journal, index.node, index.deployment, signer),
-            documents or StoredDocuments(index, signer, adapter.profile.member),
+            documents or StoredDocuments(index, signer, member),
             asset_key=asset_key,
             transfer_lifetime=transfer_lifetime,
         )

@@ -7,11 +7,12 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import httpx
 import typer
 from rich.markup import escape
 from rich.table import Table
@@ -33,6 +34,9 @@ from hub.terminal import Terminal
 from mutual_recognition.periods import UTC_PLUS_8
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="A city's registry and the chain, kept the same.")
+
+_HUB_ANSWERS_WITHIN = 30.0
+"""Seconds."""
 
 Name = Annotated[str, typer.Argument(help="Name of the registry: its configuration is HOME/adapters/NAME.json")]
 
@@ -58,6 +62,9 @@ def run(
     name: Name,
     watch: Annotated[bool, typer.Option("--watch", help="Go on until interrupted")] = False,
     every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between passes, with --watch")] = 5.0,
+    hub: Annotated[
+        str | None, typer.Option("--hub", help="The hub's address, where this home's index is your city's own")
+    ] = None,
     key: Key = None,
 ) -> None:
     """One pass in both directions: the registry's records to the chain, what happened there back to the registry.
@@ -69,30 +76,36 @@ def run(
     stop = threading.Event()
     adapter = open_adapter(home, name)
     try:
-        with writing(terminal) as index:
+        with ExitStack() as stack:
+            index = stack.enter_context(writing(terminal))
+            client = (
+                None if hub is None else stack.enter_context(httpx.Client(base_url=hub, timeout=_HUB_ANSWERS_WITHIN))
+            )
             signer, _ = signer_of(terminal, index, Role.REGISTRAR, adapter.profile.member, key)
             journal_file = _journal_file(home, name)
             journal_file.parent.mkdir(parents=True, exist_ok=True)
-            with open_sync(index, adapter, signer, journal_file, asset_key=asset_key(terminal.settings)) as (sync, _):
-                if not watch:
-                    with watching(terminal) as bars:
-                        report = sync.run_once(bars)
-                    terminal.answer(_report(report), *_report_lines(name, report))
-                    if report.trouble:
-                        raise typer.Exit(RetryLater.exit_code)
-                    return
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    signal.signal(number, lambda *_: stop.set())
-                terminal.note(f"syncing {name} every {every:g} s; interrupt to end")
-                while not stop.is_set():
-                    try:
-                        report = sync.run_once()
-                    except RetryLater as trouble:
-                        terminal.note(f"[yellow]{escape(str(trouble))}[/yellow]")
-                    else:
-                        if report.read or report.written or report.told or report.trouble:
-                            terminal.note(*_report_lines(name, report))
-                    stop.wait(every)
+            sync, _ = stack.enter_context(
+                open_sync(index, adapter, signer, journal_file, hub=client, asset_key=asset_key(terminal.settings))
+            )
+            if not watch:
+                with watching(terminal) as bars:
+                    report = sync.run_once(bars)
+                terminal.answer(_report(report), *_report_lines(name, report))
+                if report.trouble:
+                    raise typer.Exit(RetryLater.exit_code)
+                return
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: stop.set())
+            terminal.note(f"syncing {name} every {every:g} s; interrupt to end")
+            while not stop.is_set():
+                try:
+                    report = sync.run_once()
+                except RetryLater as trouble:
+                    terminal.note(f"[yellow]{escape(str(trouble))}[/yellow]")
+                else:
+                    if report.read or report.written or report.told or report.trouble:
+                        terminal.note(*_report_lines(name, report))
+                stop.wait(every)
     finally:
         adapter.close()
 

@@ -57,7 +57,7 @@ def a_part(world: World, flaw: str | None, block: tuple[bytes, int, BlockRow]) -
     return {"request": world.unique(), "series": series, "blockFirst": start, "first": first, "last": last}
 
 
-@operation("CreditLedger.correct", "BlockNotAtHome", *BLOCK_FLAWS, *BY_REGISTRAR)
+@operation("CreditLedger.correct", "BlockNotAtHome", "DocumentMissing", *BLOCK_FLAWS, *BY_REGISTRAR)
 def correct(world: World, flaw: str | None) -> Call | None:
     def at_home(key: Any, row: BlockRow) -> bool:
         return (row.holder == ids.home_of(key[0])) != (flaw == "BlockNotAtHome")
@@ -65,7 +65,7 @@ def correct(world: World, flaw: str | None) -> Call | None:
     block = a_block(world, flaw, at_home)
     if block is None:
         return None
-    request = {**a_part(world, flaw, block), "document": world.unique()}
+    request = {**a_part(world, flaw, block), "document": ZERO if flaw == "DocumentMissing" else world.unique()}
     return world.call(LEDGER, "correct", request, sender=world.registrar(ids.home_of(block[0]), flaw))
 
 

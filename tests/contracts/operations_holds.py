@@ -53,6 +53,37 @@ def some_subjects(world: World, flaw: str | None) -> list[bytes] | None:
     return subjects
 
 
+HELD = ("BlockHeld", "ProjectHeld", "MethodologyHeld")
+
+
+def hold_what_waits(world: World, flaw: str) -> Call | None:
+    """A short hold on what a proposed transfer moves, so that its acceptance meets the error."""
+    model = world.model
+    transfer = world.sample(
+        model.transfers, lambda _, row: row.status == 1 and row.accept_from <= world.now < row.deadline - 3_600
+    )
+    if transfer is None:
+        return None
+    row = model.transfers[transfer]
+    project = model.project_of(row.series, model.blocks[row.series, row.first].issuance)
+    subject = ids.subject(ids.BLOCK, row.series, row.first)
+    if flaw == "ProjectHeld":
+        subject = ids.subject(ids.PROJECT, project)
+    elif flaw == "MethodologyHeld":
+        subject = ids.subject(ids.METHODOLOGY, model.projects[project].methodology)
+    member = world.home(None, Kind.FULL, Kind.ASSOCIATE)
+    order = {
+        "member": member,
+        "subjects": [subject],
+        "reason": 1,
+        "evidence": world.unique(),
+        "until": world.now + 3_600,
+        "request": world.unique(),
+        "deadline": world.now + 60,
+    }
+    return world.ordered("Holds", "place", "HoldOrder", order, world.signer(member, Role.VOTER, None))
+
+
 @operation(
     "Holds.place",
     "HoldTooLong",

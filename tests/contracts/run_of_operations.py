@@ -24,6 +24,7 @@ from tests.contracts.model_issuing import PROPOSED
 from tests.contracts.model_views import Diverged, Views
 from tests.contracts.operations import AIMS, BY_BALLOT, SUCCESS, World, batch_of
 from tests.contracts.operations_ballots import execution, open_ballots, vote
+from tests.contracts.operations_holds import HELD, hold_what_waits
 
 ONLY_REFUSED = {"Consortium.initialize", "CreditLedger.initialize", "Consortium.spendOrder", "Recognition.enter"} | {
     f"{register}.mark" for register in ("Methodologies", "Projects", "CreditLedger")
@@ -63,6 +64,9 @@ LIVELY = {
     "Projects.freezeExternal": 2,
 }
 """Operations that a world lives on, and how much more often than others they are tried."""
+
+PAIR_WEIGHT = 8
+"""An error met once by one operation counts as met so often, against errors of any operation."""
 
 PACE = 70 / 20_000
 """Successes of each operation per operation, below which it is preferred."""
@@ -337,8 +341,10 @@ class Run:
             met[flaw] = self.tally.errors[flaw] - (70 if flaw in ("SeatsTaken", "LastFullMember") else 0)
             if all(name in BY_BALLOT for name, _ in aims):
                 met[flaw] -= met[flaw] % 6 + 3
-            direct = [self._seldom(name, flaw) for name, _ in aims if name not in BY_BALLOT]
-            met[flaw] = min([met[flaw], *(3 * times for times in direct)])
+            for name, _ in aims:
+                if name not in BY_BALLOT:
+                    weight = 1 if name in ONLY_REFUSED else PAIR_WEIGHT
+                    met[flaw] = min(met[flaw], weight * self._seldom(name, flaw))
         flaws = sorted(AIMS, key=lambda flaw: met[flaw] + rng.random() * 4)
         flaws = [flaw for flaw in flaws if flaw not in ("Paused",) or world.model.paused()]
         if rng.random() < 0.12:
@@ -367,6 +373,10 @@ class Run:
                 proposed = generator(world, flaw)
                 if proposed is not None and self._meets(proposed, flaw):
                     return proposed
+            if flaw in HELD and name == "CreditLedger.accept":  # too rare to wait for
+                hold = hold_what_waits(world, flaw)
+                if hold is not None and world.foresee(hold) is None:
+                    return hold
         return self._a_batch(flaw) if rng.random() < 0.004 else None
 
     def _seldom(self, name: str, flaw: str) -> float:

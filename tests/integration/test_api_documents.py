@@ -20,13 +20,15 @@ from hub.chain.orders import Domain, OfficerOrder
 from hub.chain.sending import send
 from hub.db import tables as t
 from hub.documents.delivery import HubDocuments
+from hub.documents.directory import HubDirectory
 from hub.documents.messages import DocumentSeal, digest
 from hub.documents.sealing import as_json, reading_authorization, seal_documents
 from hub.documents.seals import SealedBatch, manifest_of
 from hub.documents.store import KEEP_ACCESSES
 from hub.errors import RecordRefused, RetryLater
 from hub.network.embedded import EmbeddedChain
-from mutual_recognition.documents import DocumentKind
+from mutual_recognition.documents import Document, DocumentKind
+from mutual_recognition.identifiers import series_id
 from tests.integration.api_world import (
     DECLARATION,
     HANGZHOU,
@@ -367,3 +369,19 @@ def test_delivery__hub_away__later(world: World) -> None:
         sink = HubDocuments(nowhere, world.officers[SHANGHAI], world.deployment.domain, SHANGHAI)
         with pytest.raises(RetryLater):
             sink.deliver([(one.digest(), one.canonical())])
+
+
+def test_directory__a_city_of_its_own_asks_the_hub__and_believes_only_what_the_hash_says(world: World) -> None:
+    code = "XL-2031"
+    content = {"code": code, "kg_per_serial": 1}
+    registry = "illustrative-registry"
+    named = Document(kind=DocumentKind.SERIES, member=SHANGHAI, registry=registry, record=code, content=content)
+    sink = HubDocuments(
+        world.client, world.officers[SHANGHAI], world.deployment.domain, SHANGHAI, clock=world.hub.clock
+    )
+    sink.deliver([(named.digest(), named.canonical())])
+    directory = HubDirectory(world.client)
+    assert directory.series_name(series_id(SHANGHAI, registry, code)) == (registry, code)
+    assert directory.series_name(series_id(SHANGHAI, registry, "another")) is None
+    with httpx.Client(base_url="http://127.0.0.1:9", trust_env=False) as nowhere, pytest.raises(RetryLater):
+        HubDirectory(nowhere).series_name(series_id(SHANGHAI, registry, code))

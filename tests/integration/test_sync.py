@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -497,7 +498,14 @@ def test_nonce_taken_by_another_transaction_of_the_key__the_writes_go_under_the_
             intruded.append(plain(self, other.raw))
         return plain(self, raw)
 
+    confirm = submit.Submitter.confirm
+
+    def confirm_late(self: submit.Submitter, *arguments: Any) -> Any:
+        time.sleep(0.3)  # the next batch is simulated meanwhile
+        return confirm(self, *arguments)
+
     monkeypatch.setattr(Node, "send_raw", intrude_once)
+    monkeypatch.setattr(submit.Submitter, "confirm", confirm_late)
     report = shanghai.sync()
     assert intruded
     assert report.written == 5
