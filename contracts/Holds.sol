@@ -156,6 +156,8 @@ contract Holds is IHolds, Register {
         for (uint256 i = 0; i < subjects.length; ++i) {
             if (_marks[member][subjects[i]] == MAX_MARKS) revert HoldsTooMany(member, subjects[i]);
             ++_marks[member][subjects[i]];
+        }
+        for (uint256 i = 0; i < subjects.length; ++i) {
             _mark(subjects[i], 1);
         }
     }
@@ -164,6 +166,8 @@ contract Holds is IHolds, Register {
         h.ended = true;
         for (uint256 i = 0; i < h.subjects.length; ++i) {
             --_marks[h.member][h.subjects[i]];
+        }
+        for (uint256 i = 0; i < h.subjects.length; ++i) {
             _mark(h.subjects[i], -1);
         }
     }

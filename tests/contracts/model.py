@@ -85,6 +85,7 @@ class Model(LedgerModel):
                 why.no("HoldsTooMany", row.member, subject)
                 why.stop()
             self.marks[row.member, subject] += 1
+        for subject in row.subjects:
             self._mark(subject, +1)
         self.holds[hold] = row
 

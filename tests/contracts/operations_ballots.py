@@ -57,7 +57,9 @@ def open_ballot(world: World, flaw: str | None) -> Call | None:
         names = [name for name, due in BY_BALLOT.items() if kind is None or due == kind]
         name = rng.choice(names)
         action = plan_action(world, name, None)
-        if action is not None:
+        # Twice the same on one record would make the whole ballot fail.
+        same = [item for item in items if action and item.operation == name and item.args[:1] == action.args[:1]]
+        if action is not None and not same:
             kind = BY_BALLOT[name]
             items.append(action)
     if not items or kind is None:

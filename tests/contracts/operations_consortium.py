@@ -101,7 +101,7 @@ def newcomers(world: World) -> list[int]:
     found = [member for member in world.members() if member not in world.hub.founders]
     # Those whose voters will soon be gone wait for a ballot that restores them.
     return [
-        member for member in found if world.model.has_voter(member, world.now + 5 * DAY) or world.rng.random() < 0.02
+        member for member in found if world.model.has_voter(member, world.now + 10 * DAY) or world.rng.random() < 0.02
     ]
 
 
@@ -198,8 +198,8 @@ def admit(world: World, flaw: str | None) -> Call | None:
     gone = [old for old in world.members(left=True) if (old >= FIRST_PROGRAMME) == (kind == Kind.PROGRAMME)]
     if gone and flaw is None and rng.random() < 0.3:
         member = rng.choice(gone)
-    short = kind == Kind.ASSOCIATE and rng.random() < 0.45
-    officers = [an_officer(world, Role.VOTER, rng.randint(1, 4) * DAY if short else 2_000 * DAY)]
+    short = kind == Kind.ASSOCIATE and rng.random() < 0.65
+    officers = [an_officer(world, Role.VOTER, rng.randint(1, 2) * DAY if short else 2_000 * DAY)]
     officers += [an_officer(world, role, 2_000 * DAY) for role in (Role.REGISTRAR, Role.REGISTRAR)]
     officers.append(an_officer(world, Role.FINANCIAL_INSTITUTION, 2_000 * DAY))
     parent = rng.choice((0, 330_000, 320_000))
@@ -264,7 +264,7 @@ def restore_officers(world: World, flaw: str | None) -> Call | None:
         member = 999_989
     if member is None:
         return None
-    officers = [an_officer(world, Role.VOTER, world.rng.randint(2, 4) * DAY)]
+    officers = [an_officer(world, Role.VOTER, world.rng.randint(6, 8) * DAY)]
     if flaw == "LastVoter":
         officers = [an_officer(world, Role.REGISTRAR, 90 * DAY)]
     elif flaw == "OfficerInvalid":

@@ -65,7 +65,7 @@ LIVELY = {
 }
 """Operations that a world lives on, and how much more often than others they are tried."""
 
-PAIR_WEIGHT = 8
+PAIR_WEIGHT = 12
 """An error met once by one operation counts as met so often, against errors of any operation."""
 
 PACE = 70 / 20_000
@@ -92,7 +92,7 @@ class Run:
 
     every = 1_000
     """Operations between comparisons of everything."""
-    succeed = 0.54
+    succeed = 0.5
     """Share of operations that are meant to succeed."""
     decide = 0.64
     """Share of those that carry ballots on."""

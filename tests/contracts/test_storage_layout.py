@@ -66,7 +66,7 @@ def test_unit_block__in_its_slot__is_packed_as_documented(hub: Deployment) -> No
             (101, 64),  # its issuance
             (SHANGHAI, 24),
             (status, 8),
-            (holds, 8),
+            (holds, 16),
             (1_000_000, 24),  # factor
             (0, 32),  # entry
             (purpose, 8),

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from adapters.sync import submit
+from adapters.sync import engine, submit
 from hub.bootstrap import OpenIndex
 from hub.chain.connection import Node
 from hub.chain.sending import wait_receipt
@@ -171,6 +171,7 @@ def test_blocks_slower_than_patience__nothing_is_held_for_what_is_only_not_inclu
     write_story(shanghai)
     rpc = shanghai.hub.node.rpc
     monkeypatch.setattr(submit, "_INCLUDED_WITHIN", 0.2)
+    monkeypatch.setattr(engine, "_NOT_FINAL_AFTER", 1.0)
     rpc.call("evm_setAutomine", False)
     try:
         with pytest.raises(RetryLater):
