@@ -41,7 +41,7 @@ router = APIRouter(tags=["methodologies and projects"])
 
 
 class Project(BaseModel):
-    """A registration. `mechanism`: the other mechanism that it is declared to be under, 0 for none (`mechanisms.py`)."""
+    """A registration. `mechanism`: which other mechanism it is declared to be under, 0: none (`mechanisms.py`)."""
 
     project: Named
     member: MemberCode
