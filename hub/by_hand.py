@@ -19,7 +19,7 @@ from adapters.sync.planned import PlannedBooks
 from hub.bootstrap import TRANSFER_LIFETIME, OpenIndex, StoredDocuments
 from hub.chain.codec import encode_batch
 from hub.chain.keys import Signer
-from hub.chain.sending import send
+from hub.chain.sending import send, simulate
 from hub.db import tables as t
 from hub.errors import RecordRefused
 from hub.index.books import IndexBooks
@@ -88,10 +88,14 @@ class ByHand:
         finally:
             books.close()
         open_writes = [write for write in plan.writes if write.request not in before]
-        transactions = [self._send(writes) for writes in _by_register(open_writes)]
+        groups = _by_register(open_writes)
+        if groups:
+            self._simulate(groups[0])  # a record that the chain refuses leaves no documents behind
         if plan.documents:
+            # before the chain has their digests: once it does, the record given again asks for nothing more
             documents = [(document.digest(), document.canonical()) for document in plan.documents]
             StoredDocuments(self._index, self._signer, self._member).deliver(documents)
+        transactions = [self._send(writes) for writes in groups]
         block = self._index.indexer.follow().block
         return Carried(
             ["0x" + write.request.hex() for write in open_writes],
@@ -144,10 +148,16 @@ class ByHand:
                 where=f"record {getattr(record, 'native_id', '')} of member {self._member}",
             ) from held
 
+    def _simulate(self, writes: Sequence[Write]) -> None:
+        simulate(self._index.node, self._signer.address, *self._call(writes))
+
     def _send(self, writes: Sequence[Write]) -> str:
+        return send(self._signer, self._index.node, *self._call(writes)).tx_hash
+
+    def _call(self, writes: Sequence[Write]) -> tuple[str, bytes]:
+        """The register, and the data of one call or of a batch."""
         data = writes[0].call if len(writes) == 1 else encode_batch([write.call for write in writes])
-        to = self._index.deployment.address(writes[0].contract)
-        return send(self._signer, self._index.node, to, data).tx_hash
+        return self._index.deployment.address(writes[0].contract), data
 
 
 def _transfers_named(text: str) -> list[bytes]:

@@ -260,12 +260,24 @@ class CdmAdapter:
         ]
         unlisted = sorted(number for number in first if number not in reports.projects)
         written = sorted({project.methodology for project in wanted} | ({NOT_STATED} if unlisted else set()))
+        edition = self._edition()
         for text in written:
             yield NativeRecord("methodology", text, 1, {"text": text}, "the project list")
         for project in wanted:
-            yield NativeRecord("project", str(project.number), 1, _project_payload(project), str(project.source))
+            source = str(project.source)
+            yield NativeRecord("project", str(project.number), edition, _project_payload(project), source)
         for number in unlisted:
-            yield NativeRecord("project", str(number), 1, _unlisted_payload(first[number]), str(first[number].source))
+            source = str(first[number].source)
+            yield NativeRecord("project", str(number), edition, _unlisted_payload(first[number]), source)
+
+    def _edition(self) -> int:
+        """Version of what the project list says: the newest report's month as 202308, 1 where none is dated.
+
+        A later list may tell of a project otherwise than an earlier one did, or list it at last; an issuance or a
+        cancellation is told once and stays.
+        """
+        latest = (self._reports.latest(kind) for kind in ReportKind)
+        return max((int(report.month.replace("-", "")) for report in latest if report and report.month), default=1)
 
 
 def _pages(

@@ -212,7 +212,7 @@ class SyncEngine:
                     sending = None
                     backlog = backlog - submitted.sent if submitted.sent else 0
                     if backlog > 0 and submitted.clean:  # the chain works while what it did is looked at
-                        sending = pool.submit(self._submitter.submit_next)
+                        sending = pool.submit(self._submitter.submit_next, settled=False)
                     done, again = self._submitter.confirm(self._books, self._profile.member, self._advance())
                     report.written += done
                     watch("write", report.written, None)
@@ -225,7 +225,8 @@ class SyncEngine:
                         backlog = 0
                         continue
                 if sending is None and backlog > 0:
-                    sending = pool.submit(self._submitter.submit_next)
+                    settled = not self._journal.outstanding()
+                    sending = pool.submit(self._submitter.submit_next, settled=settled)
                 elif sending is None and not rows and pages is None:
                     break
         report.written += self._settle_all()

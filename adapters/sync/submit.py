@@ -57,6 +57,7 @@ _GAS_ALONE = 3_000_000
 
 _RETRIED = {
     "Paused",
+    "NotOfficer",
     "PredecessorWrong",
     "PeriodPredecessorWrong",
     "TransferTooEarly",
@@ -66,7 +67,9 @@ _RETRIED = {
     "BlockHeld",
     "ExternalLockPending",
 }
-"""Refusals that time, or somebody else, may lift: their records are looked at again without an operator."""
+"""Refusals that time, or somebody else, may lift: their records are looked at again without an operator. A key that is
+no registrar's (yet, or any more) says nothing about the record it would sign.
+"""
 
 _NO_REASON = "RevertedWithoutReason"
 
@@ -104,9 +107,11 @@ class Submitter:
 
     # ---------------------------------------------------------------- submit
 
-    def submit_next(self) -> Submitted:
+    def submit_next(self, *, settled: bool) -> Submitted:
         """Takes the next writes, simulates, signs, stores and broadcasts them as one transaction.
 
+        `settled`: the fate of everything sent before was known when this was asked for. Only then is a refusal the
+        record's own; it's the caller's to say, since fates become known while this runs.
         Raises RetryLater while the node does not answer; nothing is lost then, the next call goes on.
         """
         if self._in_doubt is not None and not self._include(self._in_doubt):
@@ -122,7 +127,7 @@ class Submitter:
             if at is None:  # more gas than set aside: half of it fits
                 rows = _whole_records(rows, max(1, len(rows) // 2))
                 continue
-            if self._journal.outstanding():
+            if not settled:
                 return Submitted(0, in_doubt=True)  # it may lean on a write that is not settled yet
             offender = rows[at]
             self._hold(offender, reason)

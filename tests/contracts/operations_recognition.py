@@ -90,6 +90,12 @@ def a_standing(world: World, flaw: str | None, fits: Any) -> tuple[bytes, int] |
     if flaw == "NotRecognised":
         subject = a_subject(world, None)
         return None if subject is None else (subject, 999_997)
+    lying = world.sample(world.model.blocks, lambda _, row: row.entry and row.status <= 3)
+    if lying is not None and world.rng.random() < 0.8:  # where it matters to somebody
+        entry = world.model.entries[world.model.blocks[lying].entry]
+        key = (entry.methodology, entry.member)
+        if world.model.standings[key].terms and fits(world.model.standings[key]):
+            return key
     found: tuple[bytes, int] | None = world.sample(world.model.standings, lambda _, row: row.terms and fits(row))
     return found
 

@@ -309,7 +309,7 @@ class Run:
             behind = [name for name in BY_BALLOT if self._is_behind(name)]
             behind.sort(key=lambda name: self.tally.done[name] + self.rng.random() * 6)
             names = [*behind, "Recognition.recognise"]
-            names.insert(0, self.rng.choices(("Recognition.recognise", "Consortium.admit", names[0]), (25, 8, 67))[0])
+            names.insert(0, self.rng.choices(("Recognition.recognise", "Consortium.admit", names[0]), (25, 12, 63))[0])
             for name in names:
                 action = self.rng.choice(SUCCESS[name])(world, None)
                 if action is not None:

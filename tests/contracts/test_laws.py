@@ -63,11 +63,11 @@ class Gaps:
 def run_worlds(operations: int, seed: int) -> Tally:
     """Worlds one after another: ordinary ones, a market, one with a lone full member, one without a free seat.
 
-    Goes on for at most half as long again where something was met too seldom: chance alone must not fail the test.
+    Goes on for at most as long again where something was met too seldom: chance alone must not fail the test.
     """
     tally, gaps = Tally(), Gaps()
     turn = 0
-    while tally.operations < operations or (gaps.find(tally) and tally.operations < operations * 3 // 2):
+    while tally.operations < operations or (gaps.find(tally) and tally.operations < operations * 2):
         kind = ("standard", "market", "lone", "crowded", "standard")[turn % 5]
         share = A_WORLD if kind == "standard" else A_WORLD // 2
         world_seed = seed * 1_000_003 + turn

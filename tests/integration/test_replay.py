@@ -81,6 +81,26 @@ def test_sample__life_of_a_registry(replay: Replay, tmp_path: Path) -> None:
     assert replay.transactions() == sent
 
 
+def test_later_month__project_told_otherwise__amended_and_nothing_else(tmp_path: Path) -> None:
+    """A later project list has another title for one project, and lists the one that was missing."""
+    june, july = tmp_path / "june", tmp_path / "july"
+    sample.write_sample(june)
+    sample.write_sample(july, "2020-07")
+    told = sample.PROJECT_LIST.replace("phase 1", "phases 1 and 2")
+    told += '21/01/2020,"Illustrative biogas, listed late",Xanadu,,AMS-III.D. ver. 9,300,0003\n'
+    (july / "projects.csv").write_bytes(told.encode("cp1252"))
+    with opened(tmp_path / "home") as replay:
+        assert replay.run(june).agrees
+        later = replay.run(july)
+        assert later.agrees, later.to_json()
+        with replay.index.reader.connect() as connection:
+            revisions = sorted(connection.execute(select(t.projects.c.revision)).scalars())
+        assert revisions == [1, 2, 2]
+        # the two amendments, and the methodology that the newly listed project is under
+        assert later.report.written == 3
+        assert replay.run(july).report.written == 0
+
+
 def test_reconciliation__does_not_lean_on_the_ledger(replay: Replay, tmp_path: Path) -> None:
     """Another month's files beside the same chain do not agree, and say for which party."""
     sample.write_sample(tmp_path / "june")
