@@ -51,8 +51,10 @@ class NeverTheSame(Sound):
 
 class Upside(Sound):
     def read(self, cursor: str) -> Iterator[Page]:
-        for page in super().read(cursor):
-            yield replace(page, records=list(reversed(page.records)))
+        pages = list(super().read(cursor))
+        records = [record for page in pages for record in page.records]
+        if records:
+            yield replace(pages[-1], records=list(reversed(records)))
 
 
 class VersionsFall(Sound):
