@@ -40,6 +40,11 @@ CDM_MEMBER = FIRST_PROGRAMME
 HOST_MEMBER = 310000
 """A consortium needs one full member; on a replay's chain it decides nothing. Illustrative."""
 
+SAVE_INTERVAL = 300.0
+"""Seconds between saves of the chain. A save writes its whole state, hundreds of megabytes at the end; what a kill
+loses is sent again from the journal.
+"""
+
 _KG_PER_TONNE = 1000
 
 
@@ -127,7 +132,7 @@ def open_replay(home: Path, note: Callable[[str], None] = lambda text: None) -> 
     The chain is stopped (and saved) at the end, whatever happens.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with EmbeddedChain(home) as chain:
+    with EmbeddedChain(home, save_interval=SAVE_INTERVAL) as chain:
         registrar = _key(home, "registrar")
         with Node(chain.rpc_url) as node:
             deployment = _deployed(home, node, registrar, note)

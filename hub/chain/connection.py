@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -81,6 +82,11 @@ class TooManyLogs(RetryLater):
 
 FinalityRule = Callable[["Node"], BlockHeader]
 """The newest block that cannot be reorganised away, by the engine's rule."""
+
+_LATEST_MOVED = "blockoutofrange"
+"""anvil, without past states: the latest block became another one between its number and its state being looked up."""
+_BLOCK_JUST_CHANGED = (0.1, 0.05, 0.02, 0.01, 0.005)
+"""Seconds between tries then, from the last."""
 
 
 def instant_finality(node: Node) -> BlockHeader:
@@ -191,15 +197,20 @@ class Node:
         asked = {"to": to, "data": "0x" + data.hex(), "from": sender or _ZERO_ADDRESS}
         if gas is not None:
             asked["gas"] = hex(gas)
-        try:
-            answer = self._ask("eth_call", asked, "latest" if block is None else hex(block))
-        except NodeRefused as refused:
-            if refused.revert_data is not None:
-                raise decode_revert(refused.revert_data).as_error() from None
-            if any(sign in refused.message.lower() for sign in _OUT_OF_GAS):
-                raise decode_revert(b"").as_error(f"gas {gas}: {refused.message}") from None
-            raise self._not_ready(refused) from refused
-        return bytes.fromhex(answer[2:])
+        pauses = list(_BLOCK_JUST_CHANGED) if block is None else []
+        while True:
+            try:
+                answer = self._ask("eth_call", asked, "latest" if block is None else hex(block))
+            except NodeRefused as refused:
+                if refused.revert_data is not None:
+                    raise decode_revert(refused.revert_data).as_error() from None
+                if any(sign in refused.message.lower() for sign in _OUT_OF_GAS):
+                    raise decode_revert(b"").as_error(f"gas {gas}: {refused.message}") from None
+                if not pauses or _LATEST_MOVED not in refused.message.lower():
+                    raise self._not_ready(refused) from refused
+                time.sleep(pauses.pop())
+            else:
+                return bytes.fromhex(answer[2:])
 
     def read(self, contract: str, address: str, function: str, args: Any = (), *, block: int | None = None) -> Any:
         """The decoded result of a view of the register `contract` at `address`."""

@@ -14,6 +14,7 @@ from hub.chain.connection import Node
 from hub.chain.sending import wait_receipt
 from hub.chain.transactions import transaction_hash
 from hub.network.embedded import EmbeddedChain
+from hub.replay import SAVE_INTERVAL
 
 IN_FLIGHT = 8
 _INCLUDED_WITHIN = 120.0
@@ -24,7 +25,7 @@ def measure_ceiling(home: Path, raws: Sequence[bytes]) -> list[float]:
 
     Raises ChainRefused when one reverts: then the chain was not in the state that they were signed for.
     """
-    with EmbeddedChain(home, port=0) as chain, Node(chain.rpc_url, timeout=_INCLUDED_WITHIN) as node:
+    with EmbeddedChain(home, port=0, save_interval=SAVE_INTERVAL) as chain, Node(chain.rpc_url, timeout=_INCLUDED_WITHIN) as node:
         hashes = [transaction_hash(raw) for raw in raws]
         node.head()
         included: list[float] = []
