@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,11 +24,12 @@ from hub.documents.delivery import HubDocuments
 from hub.documents.directory import DocumentDirectory, HubDirectory
 from hub.documents.sealing import seal_documents
 from hub.documents.store import DocumentStore
+from hub.errors import RetryLater
 from hub.index.books import IndexBooks
 from hub.index.indexer import Indexer
 
 TRANSFER_LIFETIME = 7 * 86_400
-"""Seconds that a proposal stays open for the destination, unless the consortium's rules allow less."""
+"""Seconds that a proposal stays open for the destination, where the consortium's rules allow that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def open_sync(
     """The sync of one registry over an index; its journal is the SQLite file `journal_file`.
 
     `hub`: where documents are handed in and asked for, for a city whose index is its own; None: this index is the
-    hub's.
+    hub's. A pass raises RetryLater (`sync_running`) while another process makes one with this journal: two would both
+    tell the registry what it is to be told once.
     """
     with ExitStack() as stack:
         engine = open_engine(f"sqlite:///{journal_file}")
@@ -107,9 +110,34 @@ def open_sync(
             journal,
             books,
             DocumentDirectory(index.reader) if hub is None else HubDirectory(hub),
-            Submitter(journal, index.node, index.deployment, signer),
+            Submitter(journal, index.node, index.deployment, signer, member),
             documents or StoredDocuments(index, signer, member),
             asset_key=asset_key,
-            transfer_lifetime=transfer_lifetime,
+            transfer_lifetime=_lifetime_allowed(index, transfer_lifetime),
+            alone=lambda: _alone(journal_file),
         )
         yield sync, journal
+
+
+def _lifetime_allowed(index: OpenIndex, wanted: int) -> int:
+    """The nearest to `wanted` seconds that the transfer rules of now allow, a tenth from either end: clocks differ."""
+    rules = index.deployment.read(index.node, "CreditLedger", "getTransferRules")
+    least, most = max(rules["minLifetime"], rules["newCounterpartyWait"]), rules["maxLifetime"]
+    apart = (most - least) // 10
+    return int(min(max(wanted, least + apart), most - apart))
+
+
+@contextmanager
+def _alone(journal_file: Path) -> Iterator[None]:
+    """Keeps other processes from a journal meanwhile. Raises RetryLater."""
+    with journal_file.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RetryLater(
+                "this registry is being synced by another process",
+                where=str(journal_file),
+                remedy="nothing: try again when its pass is through",
+                code="sync_running",
+            ) from None
+        yield  # the system frees the lock when the file is closed, whatever ends this process

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -34,6 +35,7 @@ _PUSH = 100
 _DELIVER = 500
 _FAR_AHEAD = 1_200
 _NOT_FINAL_AFTER = 60.0
+_LOOK_FOR_GAP_AFTER = 3.0
 
 
 class DocumentSink(Protocol):
@@ -76,6 +78,7 @@ class SyncEngine:
         asset_key: bytes | None,
         transfer_lifetime: int,
         clock: Callable[[], int] = lambda: int(time.time()),
+        alone: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._adapter = adapter
         self._profile = adapter.profile
@@ -85,6 +88,7 @@ class SyncEngine:
         self._submitter = submitter
         self._documents = documents
         self._clock = clock
+        self._alone = alone
         self._transfer_origins: dict[bytes, str] = {}
         self._followed = (0, "")
         self._planned = PlannedBooks(books)
@@ -98,7 +102,14 @@ class SyncEngine:
         )
 
     def run_once(self, watch: Watch = lambda stage, done, total: None) -> PassReport:
-        """One pass: until nothing more can be read, decided, sent or told. Trouble outside ends its own part only."""
+        """One pass: until nothing more can be read, decided, sent or told. Trouble outside ends its own part only.
+
+        Raises RetryLater while the chain is away, and where `alone` does: another process is at this journal.
+        """
+        with self._alone():
+            return self._pass(watch)
+
+    def _pass(self, watch: Watch) -> PassReport:
         report = PassReport()
         self._journal.prepare()
         self._recover()
@@ -137,7 +148,8 @@ class SyncEngine:
     def _settle_all(self) -> int:
         """Waits until every signed transaction is final or known never to be; returns how many writes that finished."""
         finished = 0
-        give_up = time.monotonic() + _NOT_FINAL_AFTER
+        began = time.monotonic()
+        give_up, look_for_gap = began + _NOT_FINAL_AFTER, began + _LOOK_FOR_GAP_AFTER
         while self._journal.outstanding():
             position = self._advance()
             done, again = self._submitter.confirm(self._books, self._profile.member, position)
@@ -153,6 +165,9 @@ class SyncEngine:
                     code="not_final",
                 )
             else:
+                if time.monotonic() > look_for_gap:
+                    self._submitter.fill_gap()
+                    look_for_gap = give_up
                 time.sleep(0.02)
         return finished
 
@@ -302,7 +317,7 @@ class SyncEngine:
                 continue
             try:
                 answered = self._offer([(self._completed(effect), attempts) for effect, attempts in queued])
-            except RetryLater as trouble:
+            except (RetryLater, ConfigurationWrong) as trouble:
                 log.warning("registry_not_told", registry=profile.name, trouble=str(trouble))
                 report.trouble.append(str(trouble))
                 return

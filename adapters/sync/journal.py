@@ -308,10 +308,15 @@ class Journal:
         return [Submission(row["id"], row["contract"], row["nonce"], row["tx_hash"], row["raw"]) for row in rows]
 
     def highest_nonce(self, sender: str) -> int | None:
-        """The highest nonce of a transaction whose fate isn't known."""
-        query = select(func.max(t.submissions.c.nonce)).where(
-            t.submissions.c.status == "signed", t.submissions.c.sender == sender
-        )
+        """The highest nonce of a transaction of `sender` whose fate isn't known."""
+        return self._nonce(func.max(t.submissions.c.nonce), sender)
+
+    def lowest_nonce(self, sender: str) -> int | None:
+        """The lowest of these."""
+        return self._nonce(func.min(t.submissions.c.nonce), sender)
+
+    def _nonce(self, wanted: Any, sender: str) -> int | None:
+        query = select(wanted).where(t.submissions.c.status == "signed", t.submissions.c.sender == sender)
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()
 

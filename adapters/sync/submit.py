@@ -56,8 +56,6 @@ _GAS_ALONE = 3_000_000
 """For a write that goes alone: nothing else needs the room, and what it lacks in a batch it has here."""
 
 _RETRIED = {
-    "Paused",
-    "NotOfficer",
     "PredecessorWrong",
     "PeriodPredecessorWrong",
     "TransferTooEarly",
@@ -67,9 +65,7 @@ _RETRIED = {
     "BlockHeld",
     "ExternalLockPending",
 }
-"""Refusals that time, or somebody else, may lift: their records are looked at again without an operator. A key that is
-no registrar's (yet, or any more) says nothing about the record it would sign.
-"""
+"""Refusals that time, or somebody else, may lift: their records are looked at again without an operator."""
 
 _NO_REASON = "RevertedWithoutReason"
 
@@ -95,13 +91,14 @@ class Submitted:
 
 
 class Submitter:
-    """Sends for one registry, with its registrar's key."""
+    """Sends for one registry of `member`, with its registrar's key."""
 
-    def __init__(self, journal: Journal, node: Node, deployment: Deployment, signer: Signer) -> None:
+    def __init__(self, journal: Journal, node: Node, deployment: Deployment, signer: Signer, member: int) -> None:
         self._journal = journal
         self._node = node
         self._deployment = deployment
         self._signer = signer
+        self._member = member
         self._in_doubt: Submission | None = None
         self._in_flight = 0
 
@@ -129,6 +126,10 @@ class Submitter:
                 continue
             if not settled:
                 return Submitted(0, in_doubt=True)  # it may lean on a write that is not settled yet
+            if self._is_about_all(reason):
+                refused += self._hold_all(rows, reason)
+                rows = []
+                break
             offender = rows[at]
             self._hold(offender, reason)
             refused += 1
@@ -147,10 +148,22 @@ class Submitter:
             return None if refused.error == _NO_REASON else refused.record_index, refused
         return None
 
+    def _is_about_all(self, refused: ChainRefused) -> bool:
+        """Whether whatever this key writes now is refused: that says nothing about the record that met it first."""
+        if refused.error == "NotOfficer":  # of another member's serials, it's the record that is wrong
+            return refused.arguments.get("member") == self._member
+        return refused.error == "Paused"
+
+    def _hold_all(self, rows: Sequence[OutboxRow], refused: ChainRefused) -> int:
+        records = {row.inbox_id: row for row in rows}
+        for row in records.values():
+            self._hold(row, refused)
+        return len(records)
+
     def _hold(self, row: OutboxRow, refused: ChainRefused) -> None:
         log.info("write_refused", function=row.function, refusal=refused.error, arguments=refused.arguments)
         reason = refused.to_json()
-        retried = refused.error in _RETRIED
+        retried = refused.error in _RETRIED or self._is_about_all(refused)
         self._journal.hold(row, refused.code, reason, RETRY_SOON if retried else "", final=not retried)
 
     def _sign(self, rows: Sequence[OutboxRow]) -> Submission:
@@ -214,6 +227,30 @@ class Submitter:
 
     def _to(self, rows: Sequence[OutboxRow]) -> str:
         return self._deployment.address(rows[0].contract)
+
+    def fill_gap(self) -> int:
+        """Puts an empty transaction wherever a nonce is missing before those that wait; returns how many.
+
+        A chain that lost blocks may have lost transactions of this key that are not in the journal (sent by hand), or
+        that reverted: nothing behind such a nonce would ever be included.
+        """
+        lowest = self._journal.lowest_nonce(self._signer.address)
+        if lowest is None:
+            return 0
+        missing = range(next_nonce(self._node, self._signer.address), lowest)
+        for nonce in missing:
+            log.warning("nonce_missing", nonce=nonce, account=self._signer.address)
+            empty = prepare(
+                self._signer,
+                self._signer.address,
+                b"",
+                nonce=nonce,
+                chain_id=self._deployment.chain_id,
+                gas_price=self._node.gas_price,
+                gas=_GAS_BASE,
+            )
+            self._node.send_raw(empty.raw)
+        return len(missing)
 
     # ---------------------------------------------------------------- confirm
 

@@ -25,7 +25,8 @@ def measure_ceiling(home: Path, raws: Sequence[bytes]) -> list[float]:
 
     Raises ChainRefused when one reverts: then the chain was not in the state that they were signed for.
     """
-    with EmbeddedChain(home, port=0, save_interval=SAVE_INTERVAL) as chain, Node(chain.rpc_url, timeout=_INCLUDED_WITHIN) as node:
+    alone = EmbeddedChain(home, port=0, save_interval=SAVE_INTERVAL)
+    with alone as chain, Node(chain.rpc_url, timeout=_INCLUDED_WITHIN) as node:
         hashes = [transaction_hash(raw) for raw in raws]
         node.head()
         included: list[float] = []

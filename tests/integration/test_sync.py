@@ -15,13 +15,13 @@ from adapters.sync import submit
 from hub.bootstrap import StoredDocuments
 from hub.chain.codec import encode_call
 from hub.chain.connection import Node
-from hub.chain.enums import BallotKind
+from hub.chain.enums import BallotKind, Choice
 from hub.chain.sending import prepare, simulate
 from hub.db import tables as t
 from hub.errors import ChainRefused, RecordRefused, RetryLater
 from hub.index.queries_totals import balance
 from mutual_recognition import identifiers as ids
-from tests.integration.consortium import CDM, HEFEI, SHANGHAI, SUZHOU, City, Hub, events, methodology, series
+from tests.integration.consortium import CDM, DAY, HEFEI, SHANGHAI, SUZHOU, City, Hub, events, methodology, series
 from tests.integration.folder_registry import REGISTRY, FolderRegistry
 
 STORY = {
@@ -344,6 +344,21 @@ def test_transfer__whole_way__both_registries_are_told_once(shanghai: City, suzh
     ]
     assert_adds_up(shanghai)
     assert (shanghai.sync().told, suzhou.sync().told) == (0, 0)
+
+
+def test_transfer_rules_below_a_week__proposed_for_as_long_as_they_allow(city_hub: Hub, shanghai: City) -> None:
+    rules = {"newCounterpartyWait": 3_600, "minLifetime": 60, "maxLifetime": 2 * DAY, "cosignAboveKg": 10**9}
+    actions = [city_hub.action("CreditLedger", "setTransferRules", [rules])]
+    ballot, _ = city_hub.open_ballot(BallotKind.RULES, actions)
+    for member in (SHANGHAI, SUZHOU, HEFEI):
+        city_hub.vote(ballot, member, Choice.YES)
+    city_hub.pass_time(61)
+    city_hub.send(CDM, "Consortium", "execute", [ballot, actions])
+    shanghai.begin()
+    shanghai.registry.write("transfer", "T1", {"serials": [1, 100], "to": SUZHOU})
+    shanghai.sync()
+    assert shanghai.held() == {}
+    assert len(proposals(shanghai)) == 1
 
 
 def test_serials_over_several_blocks__one_write_each__one_record(shanghai: City) -> None:

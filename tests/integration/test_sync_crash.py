@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 from adapters.sync import engine, submit
 from hub.bootstrap import OpenIndex
 from hub.chain.connection import Node
-from hub.chain.sending import wait_receipt
+from hub.chain.sending import send, wait_receipt
 from hub.db import tables as t
 from hub.errors import RetryLater
 from hub.index.queries_totals import balance
@@ -287,6 +287,20 @@ def test_chain_lost_what_the_registry_was_told_last__what_comes_again_below_it_i
     assert [effect["serials"] for effect in shanghai.registry.booked()] == [[1, 100], [101, 200]]
 
 
+def test_chain_lost_a_transaction_that_was_sent_by_hand__what_waits_behind_its_nonce_goes_on(shanghai: City) -> None:
+    """The same key wrote beside the sync; nobody sends that again, and its nonce is missing before the journal's."""
+    node = shanghai.hub.node
+    shanghai.begin()
+    shanghai.sync()
+    snapshot = node.rpc.call("evm_snapshot")
+    send(shanghai.signer, node, shanghai.signer.address, b"")
+    write_rest(shanghai)
+    shanghai.sync()
+    assert node.rpc.call("evm_revert", snapshot)
+    shanghai.sync()
+    assert_done_once(shanghai)
+
+
 def write_rest(city: City) -> None:
     """What `write_story` has beyond `begin`."""
     for number in range(2, 13):
@@ -333,6 +347,24 @@ def _kill_and_wait(chain: EmbeddedChain, node: Node, height: int) -> None:
         except RetryLater:
             continue
     raise AssertionError(f"the chain did not come back shorter than {height}")
+
+
+def test_two_syncs_of_one_registry_at_once__the_second_is_told_to_wait(
+    shanghai: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_story(shanghai)
+    refused: list[str] = []
+
+    def sync_beside() -> None:
+        with pytest.raises(RetryLater) as told:
+            shanghai.sync()
+        refused.append(told.value.code)
+
+    with monkeypatch.context() as patch:
+        break_at("ingest", "after", 1, sync_beside, patch.setattr)
+        shanghai.sync()
+    assert refused == ["sync_running"]
+    assert_done_once(shanghai)
 
 
 def test_two_syncs_of_one_registry_after_another__the_second_finds_nothing(

@@ -126,6 +126,7 @@ def cancelled_by_ballot(event: Event, rows: Rows) -> None:
         part,
         status=BlockStatus.CANCELLED.value,
         purpose=Purpose.ORDERED_BY_BALLOT.value,
+        holds=0,
         pledged_to=NO_ADDRESS,
         pledged_until=0,
     )

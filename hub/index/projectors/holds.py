@@ -7,6 +7,7 @@ from hub.index.projectors.credits import note_serials
 from hub.index.projectors.registry import ZERO32, Event, Projectors, note_request
 from hub.index.rows import Rows
 from mutual_recognition.identifiers import Kind, parse_subject
+from mutual_recognition.unit_blocks import BlockStatus
 
 projectors = Projectors("Holds")
 
@@ -49,5 +50,7 @@ def _mark(event: Event, rows: Rows, subjects: list[str], by: int, what: str, hol
                 rows.change(tables.projects, name, holds=row["holds"] + by)
             case _:
                 block = rows.get(tables.unit_blocks, name, first)
+                if block["status"] == BlockStatus.CANCELLED.value:
+                    continue  # the ballot that cancelled it ended its marks
                 block = rows.change(tables.unit_blocks, name, first, holds=block["holds"] + by)
                 note_serials(event, rows, what, block, block["first"], block["last"], reference=hold, part=part)
