@@ -150,7 +150,7 @@ def replay_cdm(
     journal_file = home / "sync" / "cdm.sqlite"
     with open_sync(index, adapter, registrar, journal_file) as (sync, journal):
         report = sync.run_once(watch)
-        unplaced = list(_unplaced(journal))
+        unplaced = list(_unplaced(journal, set(map(str, adapter.health().facts.values()))))
     seconds = clock() - started
     block = index.indexer.follow().block
     by_files = expected(folder)
@@ -209,9 +209,11 @@ def _parties(connection: Connection, by_files: Expectation) -> set[str]:
     return set(by_files.parties) | set(connection.execute(named).scalars())
 
 
-def _unplaced(journal: Journal) -> Iterator[Unplaced]:
+def _unplaced(journal: Journal, reports: set[str]) -> Iterator[Unplaced]:
+    """What of the `reports` that count (file names) is not on the chain. A fault of a superseded report is history."""
     for fault in journal.faults():
-        yield Unplaced(fault["source"], fault["field"], fault["code"], f"{fault['value']!r}: {fault['reason']}")
+        if any(report in fault["source"] for report in reports):
+            yield Unplaced(fault["source"], fault["field"], fault["code"], f"{fault['value']!r}: {fault['reason']}")
     for held in journal.held():
         reason = held["reason"] or {}
         yield Unplaced(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,13 +77,14 @@ def demo(
 
 def explore_on(home: Path) -> list[str]:
     """What to type next."""
-    here = f"yrdhub --home {home}"
+    command = "yrdhub" if shutil.which("yrdhub") else ".venv/bin/yrdhub"
+    here = f"{command} --home {home}"
     return [
         "look around:",
         f"  {here} serial show DEMO-SZ-TPH-2024 55      one serial's whole life (this one was cut on its way)",
         f"  {here} credits totals                       where every kilogram is",
         f"  {here} ballot list                          what was voted; then: ballot show BALLOT",
         f"  {here} sync held shanghai                   what is held back, and why",
-        f"  yrdhub up --home {home.parent}   the same world, running, with the API",
+        f"  {command} up --home {home.parent}   the same world, running, with the API",
         f"keys of a city are under {home / 'keys'}; e.g. YRDHUB_PASSWORD_FILE={password_file(home / 'keys', HEFEI)}",
     ]

@@ -158,6 +158,8 @@ def test_rows_that_cannot_be_placed__listed_with_file_row_and_reason__the_run_go
         assert replay.index.indexer.digest().rows["issuances"] == len(sample.ISSUANCES)
         assert replay.index.indexer.digest().rows["retirements"] == len(sample.VOLUNTARY)
         assert len(replay.run(folder).unplaced) == len(result.unplaced)
+        sample.write_sample(folder, "2020-07", next_month=True)  # without the rows that could not be read
+        assert [row.code for row in replay.run(folder).unplaced] == ["range_overlaps"]
 
 
 def test_programme_member__verifications_are_marked_as_without_period(replay: Replay, tmp_path: Path) -> None:
