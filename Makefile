@@ -37,7 +37,7 @@ test: setup artifacts-check ## Every test (under 20 minutes)
 .PHONY: quick
 quick: setup ## The tests that take under 2 minutes
 	@$(BIN)/python scripts/compile.py --check-sources
-	@$(PYTEST) -q -m "not slow"
+	@$(PYTEST) -q -m "not slow" -n 2 --dist loadfile tests/unit tests/contracts
 
 .PHONY: lint
 lint: setup-tools lint-python lint-solidity ## Types, style, Solidity rules and slither

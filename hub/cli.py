@@ -87,7 +87,7 @@ def global_options(
     ] = False,
     home: Annotated[
         Path | None,
-        typer.Option(help="Folder that holds all state [default: YRDHUB_HOME, else the XDG data folder]."),
+        typer.Option(help="Folder that holds all state (default: YRDHUB_HOME, else the XDG data folder)."),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log what happens inside.")] = False,
     version: Annotated[

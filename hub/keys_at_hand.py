@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,16 +23,10 @@ class OfficerKey:
     roles: Role
 
 
-def keystores_under(folder: Path) -> Iterator[Keystore]:
-    """Every keystore in `folder` and the folders in it (a home may keep one folder a member), by address."""
-    folders = [folder, *sorted(below for below in folder.rglob("*") if below.is_dir())] if folder.is_dir() else []
-    yield from sorted((store for one in folders for store in list_keystores(one)), key=lambda store: store.address)
-
-
 def officers_at_hand(folder: Path, node: Node, deployment: Deployment) -> list[OfficerKey]:
     """The keystores under `folder` whose keys are officers at this moment, as the chain itself says."""
     found = []
-    for keystore in keystores_under(folder):
+    for keystore in list_keystores(folder):
         officer = deployment.read(node, "Consortium", "getOfficer", [keystore.address])
         if officer["member"] and officer["validUntil"] > time.time():
             found.append(OfficerKey(keystore, officer["member"], Role(officer["roles"])))

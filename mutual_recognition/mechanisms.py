@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
+import unicodedata
 from enum import IntEnum
-
-from mutual_recognition.numerals import fold
 
 
 class Mechanism(IntEnum):
@@ -66,4 +65,4 @@ def parse_mechanism(text: str) -> Mechanism:
 
 
 def _key(text: str) -> str:
-    return "".join(character for character in fold(text).casefold() if character.isalnum())
+    return "".join(character for character in unicodedata.normalize("NFKC", text).casefold() if character.isalnum())

@@ -85,6 +85,15 @@ def create_app(hub: Hub) -> FastAPI:
     for resource in RESOURCES:
         app.include_router(resource.router, prefix=VERSION_PREFIX, responses=problems.PROBLEMS)
     app.include_router(health.router)
+
+    @app.get("/", include_in_schema=False)
+    @app.get(f"{VERSION_PREFIX}/", include_in_schema=False)
+    def start() -> dict[str, Any]:
+        """Where things are, for whoever types the address alone. Audience: public."""
+        paths = app.openapi()["paths"]
+        lists = [path for path, item in paths.items() if "get" in item and "{" not in path]
+        return {"openapi": f"{VERSION_PREFIX}/openapi.json", "lists": lists}
+
     _complete_openapi(app)
     return app
 

@@ -89,7 +89,7 @@ class Deployment:
         """
         if node.chain_id != self.chain_id:
             raise self._another_chain(node, f"its chain id is {node.chain_id}, not {self.chain_id}")
-        genesis = node.block(0).hash
+        genesis = genesis_hash(node)
         if genesis != self.genesis_hash:
             raise self._another_chain(node, f"its first block is {genesis}, not {self.genesis_hash}")
         if not node.code(self.addresses["Consortium"]):
@@ -155,6 +155,14 @@ class Deployment:
         new.replace(file)
 
 
+def genesis_hash(node: Node) -> str:
+    """The hash of the chain's first block, as its second block names it (0x-hex).
+
+    An embedded chain makes a block 0 anew at every start and may answer with that one; what block 1 was built on stays.
+    """
+    return node.block(1).parent_hash if node.head().number else node.block(0).hash
+
+
 def deploy_once(
     file: Path, node: Node, signer: Signer, constitution: Constitution, progress: Progress | None = None
 ) -> Deployment:
@@ -213,7 +221,7 @@ def deploy(node: Node, signer: Signer, constitution: Constitution, progress: Pro
         first_block = first_block or receipt.block_number
     deployment = Deployment(
         chain_id=node.chain_id,
-        genesis_hash=node.block(0).hash,
+        genesis_hash=genesis_hash(node),
         first_block=first_block,
         addresses=addresses,
         implementations={name: plan[name] for name in REGISTERS},

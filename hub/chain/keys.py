@@ -144,9 +144,10 @@ def import_key(folder: Path, secret: bytes, password: str, strength: Strength = 
 
 
 def list_keystores(folder: Path) -> list[Keystore]:
-    """The keystores in `folder`, by address; other files are passed over, a missing folder has none."""
+    """The keystores in `folder` and the folders in it (a home may keep one a member), by address; other files are
+    passed over, a missing folder has none."""
     found = []
-    for file in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+    for file in sorted(folder.rglob("*.json")) if folder.is_dir() else ():
         content = _read_json(file)
         if content is not None and isinstance(content.get("address"), str) and "crypto" in content:
             found.append(Keystore("0x" + content["address"].removeprefix("0x").lower(), file))

@@ -187,7 +187,7 @@ class Supervisor:
             self.saved_head = self.noted_head
             self.next_save = time.monotonic() + self.launch.save_interval
         else:
-            self.save(rpc)  # at once, so that the genesis block stays the same whatever happens
+            self.save(rpc)  # at once: a kill before the first interval then still finds this chain
         assert self.process is not None
         self.note(
             state="running",

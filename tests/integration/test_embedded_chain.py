@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
+from hub.chain.connection import Node
+from hub.chain.deployment import genesis_hash
 from hub.chain.keys import sign_transaction
 from hub.chain.transactions import LegacyTransaction
 from hub.errors import ConfigurationWrong
@@ -106,6 +108,19 @@ def test_chain__stopped_and_started__keeps_blocks_logs_and_genesis(chain: Embedd
     assert [log["transactionHash"] for log in logs] == [receipt["transactionHash"]]
     assert rpc.call("eth_getTransactionReceipt", receipt["transactionHash"])["blockHash"] == receipt["blockHash"]
     assert send_log(chain)["blockNumber"] == hex(2)
+
+
+def test_chain__restarted_again_and_again__is_the_same_chain(chain: EmbeddedChain) -> None:
+    """anvil makes a block 0 of its own at each start; what the chain was founded on must not depend on which answers."""
+    chain.start()
+    send_log(chain)
+    seen = set()
+    for _ in range(5):
+        with Node(chain.rpc_url) as node:
+            seen.add((genesis_hash(node), node.block(1).hash))
+        chain.stop()
+        chain.start()
+    assert len(seen) == 1
 
 
 def test_chain__killed_whole__says_which_blocks_are_gone(chain: EmbeddedChain) -> None:
