@@ -68,7 +68,9 @@ class Terminal:
         )
 
     def tell_error(self, error: YrdhubError) -> None:
-        """`error` as one block, or as one JSON document on standard output."""
+        """`error` as one block, or as one JSON document on standard output; a command it advises is for the same home."""
+        if self.home is not None and error.remedy:
+            error.remedy = error.remedy.replace("yrdhub ", f"yrdhub --home {self.home} ")
         if self.as_json:
             sys.stdout.write(json.dumps(error.to_json(), ensure_ascii=False, indent=2) + "\n")
         else:

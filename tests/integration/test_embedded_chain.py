@@ -111,7 +111,7 @@ def test_chain__stopped_and_started__keeps_blocks_logs_and_genesis(chain: Embedd
 
 
 def test_chain__restarted_again_and_again__is_the_same_chain(chain: EmbeddedChain) -> None:
-    """anvil makes a block 0 of its own at each start; what the chain was founded on must not depend on which answers."""
+    """anvil makes a block 0 anew at each start; what the chain was founded on must not depend on which one answers."""
     chain.start()
     send_log(chain)
     seen = set()
