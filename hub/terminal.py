@@ -68,7 +68,7 @@ class Terminal:
         )
 
     def tell_error(self, error: YrdhubError) -> None:
-        """`error` as one block, or as one JSON document on standard output; a command it advises is for the same home."""
+        """`error` as one block, or as one JSON document on standard output; advice is for the home that was named."""
         if self.home is not None and error.remedy:
             error.remedy = error.remedy.replace("yrdhub ", f"yrdhub --home {self.home} ")
         if self.as_json:
