@@ -31,8 +31,8 @@ up: setup ## As demo, and leave chain, sandbox registries and API running
 	@$(BIN)/yrdhub up
 
 .PHONY: test
-test: setup artifacts-check ## Every test (under 20 minutes)
-	@$(PYTEST) --allowed-skips=.ci/allowed-skips
+test: setup artifacts-check ## Every test (under 20 minutes); random operations by a fixed seed, by a new one in soak
+	@YRDHUB_SEED=$${YRDHUB_SEED:-15} $(PYTEST) --allowed-skips=.ci/allowed-skips
 
 .PHONY: quick
 quick: setup ## The tests that take under 2 minutes
