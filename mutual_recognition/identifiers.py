@@ -14,8 +14,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
-from eth_hash.auto import keccak
-
+from mutual_recognition.keccak import keccak
 from mutual_recognition.refusal import Refusal
 
 FIRST_PROGRAMME: Final = 1_000_001

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Generic, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from adapters.city.records import CityRecord, Status
+from adapters.city.records import Status
 from hub.errors import ConfigurationWrong, RecordRefused
 from mutual_recognition.documents import Json
 from mutual_recognition.numerals import fold, parse_decimal, parse_whole
@@ -20,7 +20,7 @@ from mutual_recognition.periods import DateLayout, parse_day
 from mutual_recognition.quantities import MassUnit, parse_kg
 from mutual_recognition.refusal import Refusal
 
-M = TypeVar("M", bound=CityRecord)
+M = TypeVar("M", bound=BaseModel)
 Read = Callable[[Json], object]
 
 
@@ -35,12 +35,22 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Shape(Generic[M]):
-    """A kind of record as one city writes it. `beside` are attributes that the adapter adds under a name of its own."""
+    """A kind of record as one city writes it. `beside` are attributes that the adapter adds under a name of its own.
+
+    For registries that say less, more, or otherwise than the model: `constants` are attributes that hold for every
+    record (an issuer, a unit); `derived` are attributes computed from the native fields together (a range from its
+    two ends), and may raise Refusal; `optional` are native fields that may be absent, which reads as empty;
+    `ignored` are native fields that are known and not used.
+    """
 
     kind: str
     model: type[M]
     columns: tuple[Column, ...]
     beside: tuple[Column, ...] = ()
+    constants: Mapping[str, object] = field(default_factory=dict)
+    derived: Mapping[str, Callable[[Mapping[str, Json]], object]] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
 
     @property
     def names(self) -> list[str]:
@@ -54,7 +64,9 @@ class Shape(Generic[M]):
 
     def check_names(self, names: Iterable[str], where: str) -> None:
         """Raises ConfigurationWrong when the registry's fields are no longer those of the mapping."""
-        check_names(self.names, names, f"{self.kind} at {where}")
+        given = [name for name in names if name not in self.ignored]
+        expected = [name for name in self.names if name not in self.optional or name in given]
+        check_names(expected, given, f"{self.kind} at {where}")
 
     def in_native_words(self, refused: RecordRefused) -> RecordRefused:
         """The same refusal with the registry's own name of the field, as its clerks know it."""
@@ -72,14 +84,20 @@ class Shape(Generic[M]):
 
     def read(self, values: Mapping[str, Json], where: str) -> M:
         """The record. Raises RecordRefused with the native field, its value, and what to do."""
-        typed: dict[str, object] = {}
+        typed: dict[str, object] = dict(self.constants)
         for column in self.columns:
-            if column.name not in values:
+            if column.name not in values and column.name not in self.optional:
                 raise _refused("field_missing", "the field is missing", column.name, None, where)
-            typed[column.attribute] = _value(column, values[column.name], where)
+            value = values.get(column.name, "")
+            typed[column.attribute] = _value(column, "" if value is None else value, where)
         for column in self.beside:
             if column.name in values:
                 typed[column.attribute] = _value(column, values[column.name], where)
+        for attribute, derive in self.derived.items():
+            try:
+                typed[attribute] = derive(values)
+            except Refusal as refusal:
+                raise _refused(refusal.code, refusal.reason, attribute, refusal.value, where) from refusal
         try:
             return self.model.model_validate(typed)
         except ValidationError as invalid:

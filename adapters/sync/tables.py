@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s"})
@@ -57,9 +58,10 @@ faults = Table(
     Column("reason", Text, nullable=False),
     Column("code", String(60), nullable=False),
     Column("seen_at", BigInteger, nullable=False),
+    Column("read_from", Text, nullable=False, server_default=text("''")),
     UniqueConstraint("source", "field", "code", "value"),
 )
-"""What could not even be read."""
+"""What could not even be read. `read_from`: the cursor that its page was read from, to read it again."""
 
 outbox = Table(
     "outbox",
@@ -122,7 +124,17 @@ effects = Table(
     Column("reference", String(200), nullable=False, default=""),
     Column("reason", Text, nullable=False, default=""),
     Column("queued_at", BigInteger, nullable=False),
+    Column("about", String(100), nullable=False, server_default=text("''")),
+    Column("unanswered", Integer, nullable=False, server_default=text("0")),
+    Column("next_attempt_at", BigInteger, nullable=False, server_default=text("0")),
+    Column("settled_by", String(200), nullable=False, server_default=text("''")),
+    Column("settled_at", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("key"),
     Index("ix_effects_status", "status", "id"),
+    Index("ix_effects_about", "about"),
 )
-"""What the registry is to be told. `status`: queued, booked, refused (by the registry), person (on the work list)."""
+"""What the registry is to be told. `status`: queued, booked, refused (by the registry, or by a person), person (on the
+work list), unanswered (offered too often without an answer).
+
+`about`: the transfer, hold or recognition it belongs to, told in order. `unanswered`: how often the registry, though it
+was there, gave no answer. `settled_by`, `settled_at`: the person who booked or refused it by hand, and when."""

@@ -5,16 +5,18 @@ hours. So it is parsed here, under limits on memory and CPU time that the kernel
 waits for lines.
 
 Arguments: path, and the limits as JSON. Dialogue, one JSON value a line: -> ["sheet", number, title, [row,
-...]] for each visible sheet its first rows -> ["choose"] <- number of the sheet to read -> ["row", row
-number, [cell, ...]] for each row that holds anything -> ["end", rows read] -> ["refused", code, message]
-instead of any of these; nothing follows A cell is null, text, or a pair: ["n", "12"] number, ["d", ISO
-date-time], ["t", other date text], ["f", formula], ["b", true], ["e", "#REF!"].
+...]] for each visible sheet its first rows -> ["choose"] <- number of the sheet to read, or `merged` and the
+number -> (for `merged`) ["merged", [[first row, first column, last row, last column], ...]] -> ["row", row
+number, [cell, ...]] for each row that holds anything -> ["end", rows read], after which another sheet may be
+chosen -> ["refused", code, message] instead of any of these; nothing follows. A cell is null, text, or a pair:
+["n", "12"] number, ["d", ISO date-time], ["t", other date text], ["f", formula], ["b", true], ["e", "#REF!"].
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
 import resource
 import signal
 import sys
@@ -24,6 +26,9 @@ from typing import Any
 
 PROBED_ROWS = 30
 MOST_PARTS = 2_000
+MOST_MERGED = 50_000
+_CHUNK = 256 * 1024
+_MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s[^<>]*?ref\s*=\s*["']([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})["']""")
 
 
 class Refused(Exception):
@@ -98,6 +103,29 @@ def row_json(cells: Any, columns: int, number: int) -> list[Any]:
     return row
 
 
+def merged_ranges(path: str, part: str) -> list[tuple[int, int, int, int]]:
+    """First row, first column, last row, last column of each merged range of a sheet.
+
+    A streaming reader leaves them out, since they stand behind the rows; so the part is looked through before.
+    """
+    from openpyxl.utils import range_boundaries
+
+    found: list[tuple[int, int, int, int]] = []
+    with zipfile.ZipFile(path) as archive, archive.open(part) as stream:
+        rest = b""
+        while chunk := stream.read(_CHUNK):
+            text = rest + chunk
+            end = 0
+            for matched in _MERGED.finditer(text):
+                first_column, first_row, last_column, last_row = range_boundaries(matched[1].decode("ascii"))
+                found.append((first_row, first_column, last_row, last_column))
+                end = matched.end()
+            if len(found) > MOST_MERGED:
+                raise Refused("workbook_too_large", f"more than {MOST_MERGED:,} merged cells in one sheet")
+            rest = text[max(end, len(text) - 512) :]  # a tag may lie across two chunks
+    return found
+
+
 def say(*message: Any) -> None:
     """One line to the parent."""
     sys.stdout.write(json.dumps(message, ensure_ascii=False, separators=(",", ":")) + "\n")
@@ -119,18 +147,26 @@ def read(path: str, limits: dict[str, int]) -> None:
         say("sheet", position, sheet.title, probe)
     say("choose")
     sys.stdout.flush()
-    chosen = sys.stdin.readline()
-    if not chosen.strip():
-        return
+    for chosen in iter(sys.stdin.readline, ""):
+        *merged, position = chosen.split()
+        sheet = sheets[int(position)]
+        if merged:
+            say("merged", merged_ranges(path, sheet._worksheet_path))  # noqa: SLF001 (no public name has it)
+        say("end", say_rows(sheet, columns, most_rows))
+        sys.stdout.flush()
+
+
+def say_rows(sheet: Any, columns: int, most_rows: int) -> int:
+    """Every row that holds anything; returns how many."""
     count = 0
-    for number, cells in enumerate(sheets[int(chosen)].iter_rows(max_col=columns + 1), 1):
+    for number, cells in enumerate(sheet.iter_rows(max_col=columns + 1), 1):
         if number > most_rows:
             raise Refused("too_many_rows", f"more than {most_rows:,} rows")
         row = row_json(cells, columns, number)
         if row:
             count += 1
             say("row", number, row)
-    say("end", count)
+    return count
 
 
 def main() -> int:

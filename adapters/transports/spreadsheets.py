@@ -29,10 +29,22 @@ _LONGEST_LINE: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _Sheet:
+class Sheet:
+    """A visible sheet with its first rows."""
+
     position: int
     title: str
     rows: list[list[Cell]]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Cells merged into one: rows and columns from 1, both ends included. The first cell holds the value."""
+
+    first_row: int
+    first_column: int
+    last_row: int
+    last_column: int
 
 
 def read_spreadsheet(
@@ -52,7 +64,7 @@ def read_snapshot(
     copy: Snapshot, shape: TableShape, limits: FileLimits = DEFAULT_LIMITS, *, sheet: str | None = None
 ) -> Iterator[Row | Fault]:
     """As `read_spreadsheet`, from a copy already taken."""
-    with _Worker(copy, limits) as worker:
+    with Worker(copy, limits) as worker:
         chosen, header_row, columns = _choose(worker.sheets(), shape, copy, sheet)
         width = len(trimmed(chosen.rows[header_row - 1]))
         for number, cells in worker.rows(chosen.position):
@@ -69,8 +81,8 @@ def read_snapshot(
 
 
 def _choose(
-    sheets: list[_Sheet], shape: TableShape, copy: Snapshot, wanted: str | None
-) -> tuple[_Sheet, int, dict[str, int]]:
+    sheets: list[Sheet], shape: TableShape, copy: Snapshot, wanted: str | None
+) -> tuple[Sheet, int, dict[str, int]]:
     candidates = [sheet for sheet in sheets if wanted is None or sheet.title == wanted]
     if not candidates:
         raise file_refused(
@@ -80,8 +92,8 @@ def _choose(
             what=wanted or ", ".join(sheet.title for sheet in sheets),
             remedy="correct the sheet's name in the adapter's configuration, or export the file again",
         )
-    found: list[tuple[_Sheet, int, dict[str, int]]] = []
-    nearest: tuple[int, _Sheet, int] = (0, candidates[0], 1)
+    found: list[tuple[Sheet, int, dict[str, int]]] = []
+    nearest: tuple[int, Sheet, int] = (0, candidates[0], 1)
     for sheet in candidates:
         for number, cells in enumerate(sheet.rows[: shape.title_rows + 1], 1):
             if shape.place(cells) is not None:
@@ -104,7 +116,7 @@ def _choose(
     return sheet, number, shape.check(cells, Source(copy.name, number, sheet.title))
 
 
-class _Worker:
+class Worker:
     """The reading process and our end of its dialogue. It is ended, by its own id, when the context ends."""
 
     def __init__(self, copy: Snapshot, limits: FileLimits) -> None:
@@ -122,7 +134,7 @@ class _Worker:
         )
         self._buffer = bytearray()
 
-    def __enter__(self) -> _Worker:
+    def __enter__(self) -> Worker:
         return self
 
     def __exit__(
@@ -134,13 +146,13 @@ class _Worker:
                 stream.close()
         self._process.wait()
 
-    def sheets(self) -> list[_Sheet]:
+    def sheets(self) -> list[Sheet]:
         """The visible sheets with their first rows."""
         sheets = []
         while True:
             match self._hear():
                 case ["sheet", int(position), str(title), list(rows)]:
-                    sheets.append(_Sheet(position, title, [_cells(row) for row in rows]))
+                    sheets.append(Sheet(position, title, [_cells(row) for row in rows]))
                 case ["choose"]:
                     return sheets
                 case other:
@@ -148,10 +160,28 @@ class _Worker:
 
     def rows(self, position: int) -> Iterator[tuple[int, list[Cell]]]:
         """Row number and cells of every row that holds anything; complete, or it raises."""
+        self._say(str(position))
+        yield from self._rows()
+
+    def rows_and_merged(self, position: int) -> tuple[list[Merged], Iterator[tuple[int, list[Cell]]]]:
+        """The sheet's merged ranges, and its rows as `rows` gives them; to be read to their end before the next."""
+        self._say(f"merged {position}")
+        match self._hear():
+            case ["merged", list(ranges)]:
+                return [Merged(*item) for item in ranges], self._rows()
+            case other:
+                raise self._unexpected(other)
+
+    def _say(self, line: str) -> None:
         if self._process.stdin is None:
             raise self._unexpected(None)
-        self._process.stdin.write(f"{position}\n".encode())
-        self._process.stdin.close()
+        try:
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended() from None
+
+    def _rows(self) -> Iterator[tuple[int, list[Cell]]]:
         count = 0
         while True:
             match self._hear():

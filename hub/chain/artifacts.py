@@ -14,10 +14,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, TypeAlias
 
-from eth_hash.auto import keccak
-
 from hub.chain.abi_types import AbiType, Field, fields_of, tuple_of
 from hub.errors import ConfigurationWrong
+from mutual_recognition.keccak import keccak
 
 RegisterName: TypeAlias = Literal["Consortium", "Methodologies", "Projects", "Recognition", "Holds", "CreditLedger"]
 REGISTERS: tuple[RegisterName, ...] = (

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from coincurve import PrivateKey
-from eth_hash.auto import keccak
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
 from hub.chain.orders import Domain, Order, digest
 from hub.chain.transactions import LegacyTransaction
 from hub.errors import ConfigurationWrong, RecordRefused
+from mutual_recognition.keccak import keccak
 
 SHORTEST_PASSWORD = 8
 _LARGEST_KEYSTORE = 16 * 1024

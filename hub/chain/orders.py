@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from coincurve import PublicKey
-from eth_hash.auto import keccak
 
 from hub.chain.abi_types import Unencodable, abi_type, fields_of, snake_case, tuple_of
 from hub.errors import RecordRefused
+from mutual_recognition.keccak import keccak
 
 DOMAIN_NAME = "YRD Carbon Inclusion Hub"
 DOMAIN_VERSION = "1"

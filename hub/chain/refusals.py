@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from hub.chain.abi_types import Field, Undecodable, fields_of, tuple_of
 from hub.chain.artifacts import PROXY, REGISTERS, AbiError, load
 from hub.chain.enums import SOLIDITY_ENUMS, Role, in_words
 from hub.chain.refusal_words import WORDS, Words
 from hub.errors import ChainRefused
+from mutual_recognition.keccak import keccak
 
 _WRAPPERS = frozenset({"BatchItemFailed", "BallotActionFailed"})
 _DEEPEST = 8

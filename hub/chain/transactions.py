@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eth_hash.auto import keccak
+from mutual_recognition.keccak import keccak
 
 
 @dataclass(frozen=True, slots=True)

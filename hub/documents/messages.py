@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
-from eth_hash.auto import keccak
-
 from hub.chain.orders import DOMAIN_NAME, DOMAIN_VERSION, Domain
+from mutual_recognition.keccak import keccak
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Engine, Select, and_, bindparam, or_, select, tuple_
 
 from hub.db import tables as t
+from hub.db.engine import Prepared
 from hub.index.indexer import Indexer
 from mutual_recognition.books import CarriedOut, Happening, IssuedRange, Position, ProjectState
 from mutual_recognition.unit_blocks import BlockStatus, UnitBlock
 
 _ONCE = 500
 
-# Built once: the same few questions are asked some hundred thousand times.
 _ID: BindParameter[str] = bindparam("id")
 _AT: BindParameter[int] = bindparam("at")
 _BLOCK_HASH = select(t.blocks.c.hash).where(t.blocks.c.number == _AT)
@@ -43,8 +43,20 @@ _PERIOD_BEFORE = (
     .order_by(t.verifications.c.period_start.desc())
     .limit(1)
 )
+_BLOCK = (
+    "first",
+    "last",
+    "issuance",
+    "holder",
+    "status",
+    "holds",
+    "factor_ppm",
+    "entry",
+    "purpose",
+    "compliance_year",
+)
 _BLOCK_AT = (
-    select(t.unit_blocks)
+    select(*(t.unit_blocks.c[name] for name in _BLOCK))
     .where(t.unit_blocks.c.series == _ID, t.unit_blocks.c.first <= _AT)
     .order_by(t.unit_blocks.c.first.desc())
     .limit(1)
@@ -58,6 +70,7 @@ class IndexBooks:
         self._engine = engine
         self._indexer = indexer
         self._reader: Connection | None = None
+        self._prepared: dict[int, Prepared] = {}
 
     def advance(self) -> int:
         """Follows the chain to its final head. Answers from now on are of that moment."""
@@ -73,60 +86,50 @@ class IndexBooks:
     def block_hash(self, number: int) -> str | None:
         """See Books."""
         row = self._first(_BLOCK_HASH, at=number)
-        return None if row is None else row.hash
+        return None if row is None else str(row[0])
 
     def methodology_document(self, methodology: bytes) -> bytes | None:
         """See Books."""
         found = self._first(_METHODOLOGY, id=_hex(methodology))
-        return None if found is None else _raw(found.document)
+        return None if found is None else _raw(found[0])
 
     def project(self, project: bytes) -> ProjectState | None:
         """See Books."""
         row = self._first(_PROJECT, id=_hex(project))
-        return None if row is None else ProjectState(row.revision, _raw(row.document))
+        return None if row is None else ProjectState(row[0], _raw(row[1]))
 
     def kg_per_serial(self, series: bytes) -> int | None:
         """See Books."""
         row = self._first(_SERIES, id=_hex(series))
-        return None if row is None else row.kg_per_serial
+        return None if row is None else int(row[0])
 
     def verified_kg(self, verification: bytes) -> int | None:
         """See Books."""
         row = self._first(_VERIFICATION, id=_hex(verification))
-        return None if row is None else row.verified_kg
+        return None if row is None else int(row[0])
 
     def issuance(self, series: bytes, first: int) -> IssuedRange | None:
         """See Books."""
         row = self._first(_ISSUANCE, id=_hex(series), at=first)
-        return None if row is None else IssuedRange(first, row.last, _raw(row.origin))
+        return None if row is None else IssuedRange(first, row[0], _raw(row[1]))
 
     def issuance_before(self, series: bytes, first: int) -> int:
         """See Books."""
         row = self._first(_ISSUANCE_BEFORE, id=_hex(series), at=first)
-        return 0 if row is None else row.first
+        return 0 if row is None else int(row[0])
 
     def period_before(self, project: bytes, day: int) -> int:
         """See Books."""
         row = self._first(_PERIOD_BEFORE, id=_hex(project), at=day)
-        return 0 if row is None else row.period_start
+        return 0 if row is None else int(row[0])
 
     def block_at(self, series: bytes, serial: int) -> UnitBlock | None:
         """See Books."""
         row = self._first(_BLOCK_AT, id=_hex(series), at=serial)
         if row is None:
             return None
-        return UnitBlock(
-            row.first,
-            row.last,
-            row.issuance,
-            row.holder,
-            BlockStatus(row.status),
-            row.holds,
-            row.factor_ppm,
-            row.entry,
-            row.purpose,
-            row.compliance_year,
-        )
+        first, last, issuance, holder, status, *rest = row
+        return UnitBlock(first, last, issuance, holder, BlockStatus(status), *rest)
 
     def has_transfer(self, transfer: bytes) -> bool:
         """See Books."""
@@ -221,10 +224,15 @@ class IndexBooks:
         # one reading transaction between two advances: a record is decided against one moment
         if self._reader is None:
             self._reader = self._engine.connect()
+            self._reader.begin()
         return self._reader
 
-    def _first(self, query: Select[Any], **values: Any) -> Any:
-        return self._connection().execute(query, values).first()
+    def _first(self, query: Select[Any], **values: Any) -> tuple[Any, ...] | None:
+        # the same few questions are asked some hundred thousand times
+        prepared = self._prepared.get(id(query))
+        if prepared is None:
+            prepared = self._prepared[id(query)] = Prepared(query, self._engine.dialect)
+        return prepared.first(self._connection(), values)
 
 
 def _hex(value: bytes) -> str:

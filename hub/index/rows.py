@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hub.db.engine import Prepared
+
 Key: TypeAlias = tuple[Any, ...]
 Row: TypeAlias = dict[str, Any]
 
@@ -33,6 +35,7 @@ class Rows:
         self._keys = {table.name: tuple(column.name for column in table.primary_key) for table in self._tables.values()}
         self._cache: dict[str, dict[Key, Row | None]] = {name: {} for name in self._tables}
         self._changed: dict[str, set[Key]] = {name: set() for name in self._tables}
+        self._prepared: dict[str, Prepared] = {}
         self._connection: Connection | None = None
 
     def begin(self, connection: Connection) -> None:
@@ -88,7 +91,7 @@ class Rows:
                 parameters = [{f"k_{c}": v for c, v in zip(columns, key, strict=True)} for key in gone]
                 self._connection.execute(statement, parameters)
             if kept:
-                self._connection.execute(_upsert(self._connection, table), kept)
+                self._upsert(table).run_many(self._connection, kept)
             written += len(keys)
             keys.clear()
             if len(cache) > _CACHE_ROWS:
@@ -105,6 +108,14 @@ class Rows:
             keys.clear()
         self._connection = None
 
+    def _upsert(self, table: Table) -> Prepared:
+        known = self._prepared.get(table.name)
+        if known is None:
+            assert self._connection is not None
+            dialect = self._connection.dialect
+            known = self._prepared[table.name] = Prepared(_upsert(dialect.name, table), dialect, table.columns.keys())
+        return known
+
     def _read(self, table: Table, key: Key) -> Row | None:
         assert self._connection is not None
         where = (table.c[name] == value for name, value in zip(self._keys[table.name], key, strict=True))
@@ -112,8 +123,8 @@ class Rows:
         return None if found is None else dict(found)
 
 
-def _upsert(connection: Connection, table: Table) -> Any:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+def _upsert(dialect: str, table: Table) -> Any:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert(table)
     names = [column.name for column in table.primary_key]
     others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in names}

@@ -111,7 +111,7 @@ def test_refusal__and_its_hold__are_one_transaction(journal: Journal, monkeypatc
     def dies(*_: object, **__: object) -> dict[str, object]:
         raise RuntimeError("killed here")
 
-    monkeypatch.setattr("adapters.sync.journal._mark", dies)
+    monkeypatch.setattr("adapters.sync.outbox.mark", dies)
     with pytest.raises(RuntimeError):
         journal.hold(row, "project_suspended", REASON, final=True)
     assert not journal.queued(10)

@@ -1,0 +1,1 @@
+"""Readers of what public programmes publish: one file a programme, one canonical model."""
