@@ -228,3 +228,31 @@ class RegistryAdapter(Protocol):
     def close(self) -> None:
         """Releases connections. The adapter is not used afterwards."""
         ...
+
+
+@runtime_checkable
+class WritesInstructions(Protocol):
+    """What an adapter may also be: one that tells a person what to book, in the registry's own words. An adapter of a
+    registry with neither an idempotent write nor a look-up must be one: its effects become a work list."""
+
+    def instructions(self, effect: Effect) -> Mapping[str, Json]:
+        """What to type where, for one effect; pure, the same answer every time.
+
+        {"key": the effect's, "item": the work item's number as typed, "title": {"zh", "en"}, "sheet": which sheet,
+        form or screen, "row": {heading: value}}, with `key` or `item` among the row's values. Raises RecordRefused for
+        an effect that cannot be put into words (yet).
+        """
+        ...
+
+
+@runtime_checkable
+class SeesBookings(Protocol):
+    """What an adapter may also be: one that can see where a person's booking seems to stand. That confirms nothing:
+    whoever booked it says so, and the hub never guesses."""
+
+    def sightings(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Where each of these effects is seen now, in words (`sheet 互认登记 row 12`); one that is not seen is absent.
+
+        Raises as `RegistryAdapter.read` does.
+        """
+        ...

@@ -23,7 +23,7 @@ from mutual_recognition.documents import Json
 GROUP: Final = "yrdhub.adapters"
 FOLDER: Final = "adapters"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}", re.ASCII)
-_PATHS: Final = ("folder", "token_file", "secret_file")
+_PATHS: Final = ("folder", "token_file", "password_file", "secret_file", "workbook", "memory_file")
 
 Factory: TypeAlias = Callable[[Mapping[str, Json]], RegistryAdapter]
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from adapters.protocol import RegistryAdapter
-from adapters.sync.engine import DocumentSink, SyncEngine
+from adapters.sync.alone import alone
+from adapters.sync.engine import DocumentSink, StatusSink, SyncEngine
 from adapters.sync.journal import Journal
 from adapters.sync.submit import Submitter
 from hub.chain.connection import Node
@@ -23,18 +25,33 @@ from hub.db.engine import open_engine, open_reading_engine
 from hub.documents.delivery import HubDocuments
 from hub.documents.directory import DocumentDirectory, HubDirectory
 from hub.documents.sealing import seal_documents
-from hub.documents.store import DocumentStore
+from hub.documents.seals import SealedBatch
+from hub.documents.store import DocumentStore, Stored
 from hub.errors import RetryLater
-from hub.index.books import IndexBooks
+from hub.index.books import Follower, IndexBooks
 from hub.index.indexer import Indexer
+from hub.index_process import IndexProcess
+from hub.sync_status.delivery import HubStatus
+from hub.sync_status.sealing import seal_report
+from hub.sync_status.store import SyncStatusStore
+from mutual_recognition.sync_facts import SyncFacts
 
 TRANSFER_LIFETIME = 7 * 86_400
 """Seconds that a proposal stays open for the destination, where the consortium's rules allow that."""
 
 
+class DocumentKeeper(Protocol):
+    """What takes sealed documents: the store itself, or a process beside."""
+
+    def put(self, batch: SealedBatch, now: int) -> Stored: ...
+
+
 @dataclass(frozen=True, slots=True)
 class OpenIndex:
-    """The index of one database on one chain: its writer, its readers, and the documents beside it."""
+    """The index of one database on one chain: its writer, its readers, and the documents beside it.
+
+    `follower` and `keeper` are who does the work while a sync runs.
+    """
 
     node: Node
     deployment: Deployment
@@ -42,11 +59,18 @@ class OpenIndex:
     reader: Engine
     indexer: Indexer
     documents: DocumentStore
+    follower: Follower
+    keeper: DocumentKeeper
 
 
 @contextmanager
-def open_index(node: Node, deployment: Deployment, database_url: str) -> Iterator[OpenIndex]:
-    """Opens (and where needed creates) the index at `database_url`. Raises what `Indexer.prepare` does."""
+def open_index(
+    node: Node, deployment: Deployment, database_url: str, *, in_process_of_its_own: bool = False
+) -> Iterator[OpenIndex]:
+    """Opens (and where needed creates) the index at `database_url`. Raises what `Indexer.prepare` does.
+
+    `in_process_of_its_own`: for a long load; a small one is over before another process has started.
+    """
     with ExitStack() as stack:
         writer = open_engine(database_url, durable=False)
         stack.callback(writer.dispose)
@@ -57,7 +81,12 @@ def open_index(node: Node, deployment: Deployment, database_url: str) -> Iterato
         # documents are on no chain: what the hub said it has, a power cut must not take
         durable = open_engine(database_url)
         stack.callback(durable.dispose)
-        yield OpenIndex(node, deployment, writer, reader, indexer, DocumentStore(durable, deployment))
+        store = DocumentStore(durable, deployment)
+        if in_process_of_its_own:
+            beside = stack.enter_context(IndexProcess(database_url, node.rpc.url, deployment))
+            yield OpenIndex(node, deployment, writer, reader, indexer, store, beside, beside)
+        else:
+            yield OpenIndex(node, deployment, writer, reader, indexer, store, indexer, store)
 
 
 class StoredDocuments:
@@ -74,7 +103,24 @@ class StoredDocuments:
         now = int(time.time())
         canonical = [data for _, data in documents]
         batch = seal_documents(self._signer, self._index.deployment.domain, self._member, canonical, now)
-        self._index.documents.put(batch, now)
+        self._index.keeper.put(batch, now)
+
+
+class StoredStatus:
+    """Reports of a registry that shares a machine with its hub: signed by the registrar, put straight into the
+    table."""
+
+    def __init__(self, index: OpenIndex, signer: Signer) -> None:
+        self._store = SyncStatusStore(index.writer, index.deployment)
+        self._domain = index.deployment.domain
+        self._signer = signer
+
+    def report(self, facts: SyncFacts) -> None:
+        """Signs and stores. Raises RetryLater while the database is taken, RecordRefused where it is not believed."""
+        try:
+            self._store.put(seal_report(self._signer, self._domain, facts), int(time.time()))
+        except OperationalError as busy:
+            raise RetryLater(f"the hub's database takes no report just now: {busy.orig}", code="hub_busy") from busy
 
 
 @contextmanager
@@ -103,7 +149,10 @@ def open_sync(
         member = adapter.profile.member
         if documents is None and hub is not None:
             documents = HubDocuments(hub, signer, index.deployment.domain, member)
-        books = IndexBooks(index.reader, index.indexer)
+        status: StatusSink = (
+            StoredStatus(index, signer) if hub is None else HubStatus(hub, signer, index.deployment.domain)
+        )
+        books = IndexBooks(index.reader, index.follower)
         stack.callback(books.close)
         sync = SyncEngine(
             adapter,
@@ -114,7 +163,8 @@ def open_sync(
             documents or StoredDocuments(index, signer, member),
             asset_key=asset_key,
             transfer_lifetime=_lifetime_allowed(index, transfer_lifetime),
-            alone=lambda: _alone(journal_file),
+            alone=lambda: alone(journal_file),
+            status=status,
         )
         yield sync, journal
 
@@ -125,19 +175,3 @@ def _lifetime_allowed(index: OpenIndex, wanted: int) -> int:
     least, most = max(rules["minLifetime"], rules["newCounterpartyWait"]), rules["maxLifetime"]
     apart = (most - least) // 10
     return int(min(max(wanted, least + apart), most - apart))
-
-
-@contextmanager
-def _alone(journal_file: Path) -> Iterator[None]:
-    """Keeps other processes from a journal meanwhile. Raises RetryLater."""
-    with journal_file.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RetryLater(
-                "this registry is being synced by another process",
-                where=str(journal_file),
-                remedy="nothing: try again when its pass is through",
-                code="sync_running",
-            ) from None
-        yield  # the system frees the lock when the file is closed, whatever ends this process

@@ -22,8 +22,9 @@ from sqlalchemy import Connection, func, select
 
 from adapters.cdm.adapter import REGISTRY, CdmAdapter
 from adapters.cdm.expected import Expectation, Interval, PartyExpectation, expected, merged_runs
-from adapters.sync.engine import PassReport, Watch
+from adapters.sync.engine import PassReport
 from adapters.sync.journal import Journal
+from adapters.sync.telling import Watch
 from hub.bootstrap import OpenIndex, open_index, open_sync
 from hub.chain.connection import Node
 from hub.chain.constitution import Constitution
@@ -136,7 +137,7 @@ def open_replay(home: Path, note: Callable[[str], None] = lambda text: None) -> 
         registrar = _key(home, "registrar")
         with Node(chain.rpc_url) as node:
             deployment = _deployed(home, node, registrar, note)
-            with open_index(node, deployment, f"sqlite:///{home / 'hub.sqlite'}") as index:
+            with open_index(node, deployment, f"sqlite:///{home / 'hub.sqlite'}", in_process_of_its_own=True) as index:
                 yield index, registrar
 
 

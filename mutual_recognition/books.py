@@ -75,6 +75,29 @@ class Happening:
     detail: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class RecognitionChange:
+    """What became of a recognition: recognised, retermed, suspended, resumed, ended, or lapsed (by time alone).
+
+    `subject`: 32 bytes (`parse_subject`); `member` recognises what `home` has. `terms` with its factor, uses and
+    validity (seconds; `valid_until` exclusive). `cause`: the ballot, or the member's own order; zero where time ended
+    it.
+    """
+
+    position: Position
+    event: str
+    subject: bytes
+    home: int
+    member: int
+    terms: int
+    factor_ppm: int
+    uses: int
+    valid_from: int
+    valid_until: int
+    cause: bytes
+    block_time: int
+
+
 class Books(Protocol):
     """The final chain, projected. Every answer is of one moment; `advance` moves that moment."""
 
@@ -119,8 +142,17 @@ class Books(Protocol):
         """Which of the requests `member` carried out, in one look."""
         ...
 
-    def happenings(self, member: int, after: Position) -> Iterator[Happening]:
-        """What befell the member's own series, or serials that it holds, sends or is sent, since `after`, in order."""
+    def happenings(self, member: int, after: Position) -> Iterator[Happening | RecognitionChange]:
+        """What befell the member's own series, or serials that it holds, sends or is sent, and recognitions that it
+        gave or that were given to what is its own, since `after`, in order."""
+        ...
+
+    def lapsed(self, member: int, after: int, until: int) -> Sequence[RecognitionChange]:
+        """Recognitions of the member, or of what is its own, whose standing terms ended between two times (seconds)."""
+        ...
+
+    def overdue(self, member: int, now: int) -> Sequence[bytes]:
+        """Transfers that the member proposed and whose deadline has passed: anyone may end them."""
         ...
 
 
@@ -129,4 +161,8 @@ class Directory(Protocol):
 
     def series_name(self, series: bytes) -> tuple[str, str] | None:
         """Registry and code of a series, or None where nobody shared it."""
+        ...
+
+    def subject_name(self, identifier: bytes) -> str | None:
+        """What the home registry calls a methodology or project (its own number), or None where nobody shared it."""
         ...

@@ -51,6 +51,11 @@ class DocumentKind(StrEnum):
     SERIES = "series"
     BALLOT = "ballot"
     EVIDENCE = "evidence"
+    PARAMETERS = "parameters"
+    PROJECT_INFORMATION = "project_information"
+    INVENTORY = "inventory"
+    WITHDRAWAL = "withdrawal"
+    RECONCILIATION = "reconciliation"
 
 
 class Document(BaseModel):

@@ -1,8 +1,8 @@
 """What public programmes publish, in one form: projects and blocks of units, *observed*, never written on the chain.
 
-Everything a programme writes is kept as it wrote it (`status_raw`, `methodology`, `serial_text`); what could be read out
-of that stands beside it. A field that a programme does not publish is None or "". Quantities are integer kg, days are
-calendar days as published, without a zone.
+Everything a programme writes is kept as it wrote it (`status_raw`, `methodology`, `serial_text`); what could be read
+out of that stands beside it. A field that a programme does not publish is None or "". Quantities are integer kg, days
+are calendar days as published, without a zone.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class Programme(StrEnum):
     ARB = "arb"
     CERCARBONO = "cercarbono"
     ISOMETRIC = "isometric"
+    CAD_TRUST = "cad-trust"
+    """Listings of many registries; whose serials they are, each unit's link says (`ReadSerials.programme`)."""
 
 
 class RecordKind(StrEnum):
@@ -73,8 +75,8 @@ class ReadSerials:
     """A serial text as read. `first` and `last` stand as written, so that an inverted range shows what it says.
 
     `programme` is whose serials they are (a Gold Standard row of type CER carries CDM serials), `series` within which
-    they are unique (the party for the CDM, the text before the numbers elsewhere), `project` the project number that the
-    text itself names, `mended` what had to be put right to read it, in words.
+    they are unique (the party for the CDM, the text before the numbers elsewhere), `project` the project number that
+    the text itself names, `mended` what had to be put right to read it, in words.
     """
 
     programme: Programme | None = None
@@ -95,6 +97,7 @@ class ObservedProject:
 
     kind: ClassVar[RecordKind] = RecordKind.PROJECT
 
+    programme: Programme
     native_id: str
     name: str
     proponent: str = ""
@@ -127,6 +130,7 @@ class ObservedUnits:
     """A block of units issued, retired or cancelled, as one row states it. `project` is the programme's id of it."""
 
     record: RecordKind
+    programme: Programme
     native_id: str
     project: str
     quantity_kg: int
@@ -211,15 +215,18 @@ def methodology_codes(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-_CAPACITY: Final = re.compile(r"(?<![0-9.,])([0-9]{1,5}(?:[.,][0-9]{1,3})?) ?-?(GW|MW|kW|KW|Mw)(?:p|P|e|el|ac|AC)?\b(?!h)")
+_CAPACITY: Final = re.compile(
+    r"(?<![0-9.,xX*×])([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,6})(?:\.([0-9]{1,3}))? ?-?"
+    r"(GW|MW|kW|KW|Mw)(?:p|P|e|el|ac|AC)?\b(?!h)"
+)
 _WATTS: Final = {"GW": 10**9, "MW": 10**6, "KW": 10**3}
 
 
 def capacity_in(name: str) -> int | None:
     """Watts, where `name` states exactly one capacity ("7.25 MW wind ..."); None where it states none or several."""
     stated = set()
-    for number, unit in _CAPACITY.findall(name):
-        whole, _, part = number.replace(",", ".").partition(".")
+    for number, part, unit in _CAPACITY.findall(name):
+        whole = number.replace(",", "")
         watts = _WATTS[unit.upper()]
         stated.add((int(whole) * 10 ** len(part) + int(part or 0)) * watts // 10 ** len(part))
     return stated.pop() if len(stated) == 1 else None

@@ -84,8 +84,10 @@ class ColumnProfile:
     @classmethod
     def from_json(cls, kept: Mapping[str, object]) -> ColumnProfile:
         """From `to_json`."""
-        numbers = {name: int(str(kept[name])) for name in ("rows", "filled", "numbers", "dates", "characters")}
-        profile = cls(**numbers)
+        rows, filled, numbers, dates, characters = (
+            int(str(kept[name])) for name in ("rows", "filled", "numbers", "dates", "characters")
+        )
+        profile = cls(rows, filled, numbers, dates, characters)
         sketch = kept["sketch"]
         if isinstance(sketch, list):
             profile._kept = {int(str(value), 16) for value in sketch}
@@ -159,7 +161,12 @@ class Drift:
 
     def to_json(self) -> dict[str, Json]:
         """As it is kept and told: shares in whole percent."""
-        told: dict[str, Json] = {"kind": str(self.kind), "old": self.old, "new": self.new, "sure_percent": _percent(self.sure)}
+        told: dict[str, Json] = {
+            "kind": str(self.kind),
+            "old": self.old,
+            "new": self.new,
+            "sure_percent": _percent(self.sure),
+        }
         told["names_alike_percent"] = _percent(self.name_likeness)
         told["values_alike_percent"] = _percent(self.value_likeness)
         told["words"] = self.in_words()
@@ -187,11 +194,7 @@ def compare_columns(
     came = [heading for heading, key in _first(header, keys) if key and key not in expected]
     went = [column for key, column in expected.items() if key not in keys]
     pairs = sorted(
-        (
-            _rename(column.heading, heading, old_values or {}, new_values or {})
-            for column in went
-            for heading in came
-        ),
+        (_rename(column.heading, heading, old_values or {}, new_values or {}) for column in went for heading in came),
         key=lambda drift: -drift.sure,
     )
     renames: list[Drift] = []

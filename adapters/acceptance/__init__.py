@@ -12,11 +12,11 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from adapters.acceptance import answering, reading, translating
+from adapters.acceptance import answering, instructing, reading, translating
 from adapters.acceptance.trial import Check, CheckFailed, Drift, Outcome, Result, Skipped, Spoiled, Trial
 from hub.errors import YrdhubError
 
-CHECKS: Final[tuple[Check, ...]] = (*reading.CHECKS, *translating.CHECKS, *answering.CHECKS)
+CHECKS: Final[tuple[Check, ...]] = (*reading.CHECKS, *translating.CHECKS, *instructing.CHECKS, *answering.CHECKS)
 """All checks, in the order in which they are best run: those that take the registry down come last."""
 
 

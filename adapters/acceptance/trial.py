@@ -10,6 +10,7 @@ from enum import StrEnum
 from adapters.protocol import Effect, NativeRecord, Page, RegistryAdapter
 from hub.errors import RecordRefused
 from mutual_recognition import records as canonical
+from mutual_recognition.documents import Json
 
 
 class CheckFailed(Exception):
@@ -42,7 +43,8 @@ class Trial:
     """An adapter under test, and what may be done to its registry.
 
     `open` makes a new adapter on the same registry. `effect` prepares the registry (locks serials, say) and gives an
-    effect that it can book. `effects_booked` counts the bookings in the registry's own books. `down` and `drifted`
+    effect that it can book. `type_row` has a person type what `instructions` said, where the registry is told so.
+    `effects_booked` counts the bookings in the registry's own books. `down` and `drifted`
     make the registry unreachable, or changed, for as long as the context lasts. `private` gives words of a record
     that must not leave. `uninteresting` gives the kinds that translate to nothing, each with the reason. `spoil`
     gives records that must be refused.
@@ -50,6 +52,7 @@ class Trial:
 
     open: Callable[[], RegistryAdapter]
     effect: Callable[[], Effect] | None = None
+    type_row: Callable[[Mapping[str, Json]], None] | None = None
     effects_booked: Callable[[], int] | None = None
     down: Callable[[], AbstractContextManager[None]] | None = None
     reads_while_down: bool = False

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -87,11 +88,6 @@ class _Reports:
                 kept.append(item)
         return kept
 
-    def take_faults(self) -> list[Fault]:
-        """The faults noted since the last call."""
-        taken, self.faults = self.faults, []
-        return taken
-
 
 class CdmAdapter:
     """`RegistryAdapter` over a folder of CDM reports. `member` is the programme id under which they are
@@ -146,20 +142,21 @@ class CdmAdapter:
         """
         digest = self._digest()
         start = _position(cursor, digest)
-        reports = _Reports()
-        self._load_issuances(reports)
-        records = list(self._foundations(reports))
-        at = start
-        # the chain can begin with the projects while the cancellations, by far the longest list, are still being read
-        noted = reports.take_faults()
-        for page in _pages(records, at, digest, noted if start == 0 else [], total=None):
-            yield page
-            at += len(page.records)
-        founded = len(records)
-        self._load_cancellations(reports)
-        records += _events(reports)
-        noted = reports.take_faults()
-        yield from _pages(records, at, digest, noted if start <= founded else [], total=len(records))
+        reports, later = _Reports(), _Reports()
+        with ThreadPoolExecutor(1, thread_name_prefix="cdm") as beside:
+            # the chain can begin with the projects while the cancellations, by far the longest list, are being read
+            loading = beside.submit(self._load_cancellations, later)
+            self._load_issuances(reports)
+            records = list(self._foundations(reports))
+            at = start
+            for page in _pages(records, at, digest, reports.faults if start == 0 else [], total=None):
+                yield page
+                at += len(page.records)
+            founded = len(records)
+            loading.result()
+            reports.cancellations = later.cancellations
+            records += _events(reports)
+            yield from _pages(records, at, digest, later.faults if start <= founded else [], total=len(records))
 
     def translate(self, record: NativeRecord) -> Sequence[Record]:
         """The canonical records for one native record. Raises RecordRefused for a payload that is none of

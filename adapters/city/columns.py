@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -40,7 +40,7 @@ class Shape(Generic[M]):
     For registries that say less, more, or otherwise than the model: `constants` are attributes that hold for every
     record (an issuer, a unit); `derived` are attributes computed from the native fields together (a range from its
     two ends), and may raise Refusal; `optional` are native fields that may be absent, which reads as empty;
-    `ignored` are native fields that are known and not used.
+    `ignored` are native fields that no column reads: known and not used, or used by a derivation alone.
     """
 
     kind: str
@@ -88,8 +88,10 @@ class Shape(Generic[M]):
         for column in self.columns:
             if column.name not in values and column.name not in self.optional:
                 raise _refused("field_missing", "the field is missing", column.name, None, where)
-            value = values.get(column.name, "")
-            typed[column.attribute] = _value(column, "" if value is None else value, where)
+            value = values.get(column.name)
+            if value is None and column.name in self.optional:
+                value = ""
+            typed[column.attribute] = _value(column, value, where)
         for column in self.beside:
             if column.name in values:
                 typed[column.attribute] = _value(column, values[column.name], where)
@@ -107,7 +109,17 @@ class Shape(Generic[M]):
             raise _refused("field_refused", first["msg"], field, first["input"], where) from invalid
 
 
+_UNUSABLE: Final[Mapping[str, str]] = {
+    "number_damaged": "a number above 2**53, from which a spreadsheet has dropped digits: keep it as text",
+    "error_in_cell": "the spreadsheet shows an error here",
+    "truth_value_in_cell": "a truth value where a text or number is expected",
+}
+
+
 def _value(column: Column, value: Json, where: str) -> object:
+    if isinstance(value, Mapping) and value.get("unusable") in _UNUSABLE:  # a spreadsheet's cell: `cell_json`
+        code = str(value["unusable"])
+        raise _refused(code, _UNUSABLE[code], column.name, value.get("shown"), where)
     if isinstance(value, str) and value.startswith("="):
         reason = "a formula, whose value was computed elsewhere: deliver the value itself"
         raise _refused("formula_in_cell", reason, column.name, value, where)

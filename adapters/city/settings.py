@@ -54,9 +54,10 @@ S = TypeVar("S", bound=BaseModel)
 
 
 def read_settings(model: type[S], given: Mapping[str, Json]) -> S:
-    """`given` as `model`. Raises ConfigurationWrong that names the setting."""
+    """`given` as `model`; paths are relative to the configuration's folder. Raises ConfigurationWrong that names the
+    setting."""
     try:
-        return model.model_validate(dict(given))
+        return model.model_validate(dict(given) | _paths(model, given))
     except ValidationError as invalid:
         first = invalid.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -67,6 +68,15 @@ def read_settings(model: type[S], given: Mapping[str, Json]) -> S:
             where=f"configuration of adapter {given.get('name', '')}",
             remedy=f"correct {name!r} in the adapter's configuration file",
         ) from invalid
+
+
+def _paths(model: type[BaseModel], given: Mapping[str, Json]) -> dict[str, Path]:
+    """Every setting that is a path, found from where the configuration stands (as `adapters.registry` says)."""
+    configured_in = given.get("configured_in")
+    beside = Path(str(configured_in)).parent if configured_in else Path()
+    named = {name for name, field in model.model_fields.items() if field.annotation in (Path, Path | None)}
+    found = {name: given.get(name) for name in named - {"configured_in"}}
+    return {name: beside / Path(value).expanduser() for name, value in found.items() if isinstance(value, str)}
 
 
 def read_secret(file: Path) -> bytes:

@@ -2,7 +2,8 @@
 
 What the files really hold: UTF-8 read as Latin-1 and written again ("A-circumflex" before a space), spaces inside
 numbers, "to" for a dash, a missing unit type, two fields run together, a party without its first letter, ranges upside
-down, ranges that do not hold the stated quantity. What can be mended without guessing is, and said; the rest is a fault.
+down, ranges that do not hold the stated quantity. What can be mended without guessing is, and
+said; the rest is a fault.
 """
 
 from __future__ import annotations
@@ -13,11 +14,20 @@ from typing import Final
 
 from mutual_recognition.numerals import fold
 from mutual_recognition.observed import Programme, ReadSerials, SerialFault
-from mutual_recognition.serials import EmptyRange, InvertedRange, SerialRange, SerialRefused, UnreadableRange, parse_range
+from mutual_recognition.serials import (
+    EmptyRange,
+    InvertedRange,
+    SerialRange,
+    SerialRefused,
+    UnreadableRange,
+    parse_range,
+)
 
 _MOJIBAKE: Final = (("\u00c2\u00a0", " "), ("\u00e2\u20ac\u201c", "-"), ("\u00c2", ""))
 
-_GOLD_STANDARD: Final = re.compile(r"(GS[0-9]+-[0-9]+-[A-Z]{2}-(?:GS)?([0-9]+)-[0-9]+-[0-9]{4}-[0-9]+)-([0-9]+)-([0-9]+)")
+_GOLD_STANDARD: Final = re.compile(
+    r"(GS[0-9]+-[0-9]+-[A-Z]{2}-(?:GS)?([0-9]+)-[0-9]+-[0-9]{4}-[0-9]+)-([0-9]+)-([0-9]+)"
+)
 _CDM_PAIR: Final = re.compile(r"([A-Z]{1,2})-([0-9-]+?)(?:-|~|TO)([A-Z]{1,2})-([0-9-]+)")
 _VERRA: Final = re.compile(r"[0-9]+-([0-9]+)-([0-9]+)-(VCS-(?:VCU|[A-Z]+))-.*?-([0-9]+)-[0-9]{8}-[0-9]{8}-[0-9]+")
 _PREFIXED: Final = re.compile(r"([A-Z][A-Z0-9-]*?)-([0-9]+ to [0-9]+)")
@@ -60,7 +70,9 @@ def read_cdm(text: str) -> ReadSerials:
         mended.append(f"party {matched[1]} and {matched[3]} taken for {party}")
     ends = [_cdm_half(half, mended) for half in (matched[2], matched[4])]
     if ends[0] is None or ends[1] is None:
-        return ReadSerials(programme=Programme.CDM, series=party, fault=SerialFault.NOT_A_RANGE, mended="; ".join(mended))
+        return ReadSerials(
+            programme=Programme.CDM, series=party, fault=SerialFault.NOT_A_RANGE, mended="; ".join(mended)
+        )
     (first, project), (last, last_project) = ends[0], ends[1]
     if project != last_project:
         return ReadSerials(
@@ -89,8 +101,8 @@ def _cdm_half(text: str, mended: list[str]) -> tuple[int, str] | None:
 
 
 def read_verra(text: str) -> ReadSerials:
-    """"19385-941467007-941467431-VCS-VCU-1507-VER-ET-14-1340-01012020-31122020-1": the block's numbers stand second and
-    third, the project tenth; VCU numbers are unique over all of Verra."""
+    """ "19385-941467007-941467431-VCS-VCU-1507-VER-ET-14-1340-01012020-31122020-1": the block's numbers stand second
+    and third, the project tenth; VCU numbers are unique over all of Verra."""
     repaired, mended = _repair(text)
     matched = _VERRA.fullmatch(repaired.replace(" ", ""))
     if matched is None:
@@ -99,7 +111,7 @@ def read_verra(text: str) -> ReadSerials:
 
 
 def read_prefixed(text: str, programme: Programme) -> ReadSerials:
-    """"ACR-US-1185-2025-3078-1 to 85847": a prefix that names the block's series, then first to last."""
+    """ "ACR-US-1185-2025-3078-1 to 85847": a prefix that names the block's series, then first to last."""
     repaired, mended = _repair(text)
     matched = _PREFIXED.fullmatch(repaired)
     if matched is None:
@@ -116,6 +128,9 @@ def read_stated(programme: Programme, series: str, first: str, last: str) -> Rea
         return _placed(programme, series, int(first), int(last), "", [])
     except (EmptyRange, UnreadableRange):
         return ReadSerials(programme=programme, series=series, fault=SerialFault.NOT_A_RANGE)
+    except SerialRefused:
+        # Cercarbono counts from 0, which no SerialRange holds
+        return ReadSerials(programme=programme, series=series, fault=SerialFault.IMPLAUSIBLE)
     return _placed(programme, series, found.first, found.last, "", [])
 
 
@@ -128,9 +143,7 @@ def against_quantity(read: ReadSerials, quantity_kg: int, kg_per_serial: int = 1
     return read
 
 
-def _placed(
-    programme: Programme, series: str, first: int, last: int, project: str, mended: list[str]
-) -> ReadSerials:
+def _placed(programme: Programme, series: str, first: int, last: int, project: str, mended: list[str]) -> ReadSerials:
     fault = SerialFault.NONE
     try:
         SerialRange(first, last)

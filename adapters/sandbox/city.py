@@ -22,6 +22,15 @@ class CityProfile:
     kg_per_serial: int
     grid_factor: Decimal
     purposes: dict[str, str]
+    number_form: str = "{prefix}-{stem}-{number:05d}"
+    number_stems: tuple[tuple[str, str], ...] = ()
+    whole_months: bool = False
+    """Whether monitoring periods are whole calendar months."""
+
+    def number(self, kind: str, number: int) -> str:
+        """The registry's own number of a record, from its serial number within the kind."""
+        stem = dict(self.number_stems).get(kind) or NUMBER_STEM[kind]
+        return self.number_form.format(prefix=self.number_prefix, stem=stem, number=number)
 
     def series_code(self, vintage: int) -> str:
         """The native series an issuance of this vintage is numbered in."""
@@ -73,7 +82,65 @@ SUZHOU = CityProfile(
     },
 )
 
-# Native numbers are <prefix>-<stem>-<five digits>.
+# A database: codes are numbers, monitoring periods whole months.
+HANGZHOU = CityProfile(
+    member="330100",
+    registry="hangzhou-sandbox",
+    name_zh="杭州市碳普惠登记簿（示例）",
+    name_en="Hangzhou carbon-inclusive registry (illustrative)",
+    number_prefix="HZ-DEMO",
+    series_stem="DEMO-HZ-PHX",
+    series_by_vintage=True,
+    kg_per_serial=1,
+    grid_factor=Decimal("0.5500"),
+    purposes={
+        "1101": "配额清缴抵销",
+        "2101": "机构碳中和",
+        "2102": "赛会活动碳中和",
+        "2103": "产品碳中和",
+        "2104": "建筑碳中和",
+        "3101": "公益注销",
+        "3102": "生态环境损害赔偿",
+        "4101": "积分兑换",
+    },
+    whole_months=True,
+)
+
+# A clerk's workbook: numbers as documents have them, purposes in words.
+HEFEI = CityProfile(
+    member="340100",
+    registry="hefei-sandbox",
+    name_zh="合肥市碳普惠台账（示例）",
+    name_en="Hefei carbon-inclusive register (illustrative)",
+    number_prefix="合碳示例",
+    series_stem="DEMO-HF-TH",
+    series_by_vintage=True,
+    kg_per_serial=1,
+    grid_factor=Decimal("0.6782"),
+    purposes={
+        "企业清缴配额": "配额清缴抵销",
+        "本单位碳中和": "组织碳中和",
+        "大型活动碳中和": "活动碳中和",
+        "产品碳中和": "产品碳中和",
+        "楼宇碳中和": "建筑碳中和",
+        "公益自愿": "公益注销",
+        "生态损害赔偿": "生态环境损害赔偿",
+        "市民积分兑换": "积分兑换",
+    },
+    number_form="{prefix}〔{stem}〕{number:04d}号",
+    number_stems=(
+        ("methodology", "方法"),
+        ("project", "项目"),
+        ("verification", "核证"),
+        ("issuance", "签发"),
+        ("transfer_out", "转出"),
+        ("retirement", "注销"),
+        ("correction", "更正"),
+        ("account", "账户"),
+    ),
+)
+
+# Native numbers are <prefix>-<stem>-<five digits> where a city has no form of its own.
 NUMBER_STEM = {
     "methodology": "FF",
     "project": "XM",

@@ -55,6 +55,8 @@ class Control:
     faults: Faults
     home: Path
     more: dict[str, Operation] = field(default_factory=dict)
+    restored: Callable[[], object] = lambda: None
+    """What else is done once the registry was restored from a backup."""
 
     def operations(self) -> dict[str, Operation]:
         """Operation name to (input, function)."""
@@ -99,6 +101,7 @@ class Control:
                 "NO_BACKUP", f"no backup {request.name!r}", field="name", value=request.name, status=404
             )
         self.registry.storage.restore_from(source)
+        self.restored()
         return {"name": request.name, "change_seq": self.registry.storage.latest_seq()}
 
 

@@ -38,6 +38,16 @@ FILE_FAULTS: dict[str, str] = {
     "slow": "every pass over the folder takes longer [seconds=0.5]",
     "clock_skew": "the registry's clock is off [seconds=86400]",
 }
+WORKBOOK_FAULTS: dict[str, str] = {
+    "timeout_before_write": "what clerks typed into 互认登记 is not taken up for so many passes",
+    "saved_in_place": "the workbook is saved in place: half of it stands there first [seconds=2]",
+    "saved_often": "the workbook is replaced again and again [saves=20, seconds=0.02 between them]",
+    "extra_column": "somebody adds a column at a save [column=备注]",
+    "missing_column": "a heading and its cells are gone at a save [column=现状]",
+    "renamed_field": "a heading reads otherwise at a save [from, to]",
+    "slow": "every pass over the workbook takes longer [seconds=0.5]",
+    "clock_skew": "the registry's clock is off [seconds=86400]",
+}
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import hashlib
 from datetime import date, datetime, timedelta, timezone
 
 from adapters.sandbox import requests as ask
-from adapters.sandbox.city import NUMBER_STEM, CityProfile
+from adapters.sandbox.city import CityProfile
 from adapters.sandbox.errors import conflict
 from adapters.sandbox.records import KIND_OF, Account, Methodology, Project, Record, edited
 from adapters.sandbox.storage import Storage
@@ -35,7 +35,7 @@ class Filing:
         kind = KIND_OF[record_type]
         if not given:
             number = self.storage.next_number(kind)
-            return f"{self.city.number_prefix}-{NUMBER_STEM[kind]}-{number:05d}"
+            return self.city.number(kind, number)
         if self.storage.find(record_type, given) is not None:
             raise conflict("NUMBER_TAKEN", f"{kind} {given!r} is already filed", field="native_id", value=given)
         return given

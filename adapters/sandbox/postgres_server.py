@@ -64,16 +64,20 @@ class PostgresServer:
         self._watcher: subprocess.Popen[bytes] | None = None
 
     def start(self, port: int = 0, timeout: float = 30) -> PostgresServer:
-        """Start and wait until it answers; port 0 takes a free one. Raises PostgresNotRunning."""
+        """Start and wait until it answers; port 0 takes the one it had, else a free one. Raises PostgresNotRunning."""
         if self._watcher is not None:
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
         stop_left_over(self.data)
         if not (self.data / "PG_VERSION").exists():
             self._make_data()
+        had = self.folder / "port"
+        wanted = port or (int(had.read_text(encoding="ascii")) if had.exists() else 0)
         for _ in range(5):
-            self.port = port or _free_port()
+            self.port = wanted or _free_port()
+            wanted = port  # the port it had may be another's by now
             if self._started(timeout):
+                had.write_text(str(self.port), encoding="ascii")
                 return self
             if "could not bind" not in self._log_end():
                 break

@@ -27,7 +27,7 @@ class SandboxProcess:
 
     def __init__(
         self,
-        city: Literal["shanghai", "suzhou"],
+        city: Literal["shanghai", "suzhou", "hangzhou", "hefei"],
         home: Path,
         *,
         folder: Path | None = None,
@@ -62,6 +62,23 @@ class SandboxProcess:
         return Path(self.endpoints["token_file"])
 
     @property
+    def workbook(self) -> Path:
+        """The file that people edit (Hefei)."""
+        return Path(self.endpoints["workbook"])
+
+    def configuration(self) -> dict[str, str]:
+        """How an adapter reaches this registry: the settings of its configuration file that depend on the place."""
+        match self.city:
+            case "shanghai":
+                return {"url": self.url, "token_file": str(self.token_file)}
+            case "hangzhou":
+                return {"url": str(self.endpoints["database"]), "password_file": str(self.endpoints["password_file"])}
+            case "hefei":
+                return {"workbook": str(self.workbook)}
+            case _:
+                return {"folder": str(self.folder)}
+
+    @property
     def control_url(self) -> str:
         """Address of the operators' interface."""
         return str(self.endpoints["control"])
@@ -80,7 +97,8 @@ class SandboxProcess:
             "--with-parent",
         ]
         command += ["--control-port", str(self.control_port)]
-        command += ["--port", str(self.port)] if self.city == "shanghai" else ["--folder", str(self.folder)]
+        serves_a_port = self.city in ("shanghai", "hangzhou")
+        command += ["--port", str(self.port)] if serves_a_port else ["--folder", str(self.folder)]
         command += ["--samples"] if self.samples else []
         # The project's root is on the path of `-m` only when it is the working folder.
         root = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ tells the registry is booked by `effects.py`; both work on the same records and 
 from __future__ import annotations
 
 import hashlib
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
@@ -49,6 +49,14 @@ class Registry(Filing):
                     "PERIOD_OUTSIDE_CREDITING",
                     f"{request.period_start}..{request.period_end} is not inside the crediting period"
                     f" {project.crediting_start}..{project.crediting_end}",
+                    field="period_start",
+                    value=request.period_start,
+                )
+            last_of_month = (request.period_end + timedelta(days=1)).day == 1
+            if self.city.whole_months and not (request.period_start.day == 1 and last_of_month):
+                raise RegistryRefusal(
+                    "PERIOD_NOT_WHOLE_MONTHS",
+                    f"{request.period_start}..{request.period_end} is not whole calendar months",
                     field="period_start",
                     value=request.period_start,
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 
 from adapters.sync import tables as t
 from adapters.sync.journal_store import JournalStore
@@ -13,6 +13,14 @@ from mutual_recognition.documents import Json
 
 PARKED = -1
 """`delivered_at` of a document that the hub refused."""
+
+
+DOCUMENT = "document "
+
+
+def document_source(digest: bytes) -> str:
+    """How `faults` names the document that the hub refused."""
+    return f"{DOCUMENT}0x{digest.hex()}"
 
 
 class DocumentsOut(JournalStore):
@@ -32,7 +40,7 @@ class DocumentsOut(JournalStore):
             row = connection.execute(select(t.documents.c.canonical).where(t.documents.c.digest == digest)).one()
             content = json.loads(row.canonical)
             fault = {
-                "source": f"document 0x{digest.hex()}",
+                "source": document_source(digest),
                 "field": str(content.get("kind", "")),
                 "value": str(content.get("record", "")),
                 "reason": str(reason.get("message", "")),
@@ -43,11 +51,17 @@ class DocumentsOut(JournalStore):
             values = {"delivered_at": PARKED}
             connection.execute(update(t.documents).where(t.documents.c.digest == digest).values(values))
 
-    def offer_parked(self) -> int:
-        """An operator's retry: refused documents are offered again. Returns how many."""
+    def offer_parked(self, digests: Sequence[bytes] | None = None) -> int:
+        """An operator's retry: refused documents (all, or these) are offered again. Returns how many."""
+        d, source = t.documents.c, t.faults.c.source
+        parked, told = d.delivered_at == PARKED, source.startswith(DOCUMENT + "0x")
+        if digests is not None:
+            parked = and_(parked, d.digest.in_(digests))
+            told = source.in_([document_source(digest) for digest in digests])
         with self._engine.begin() as connection:
-            parked = update(t.documents).where(t.documents.c.delivered_at == PARKED)
-            return connection.execute(parked.values(delivered_at=0)).rowcount
+            count = connection.execute(update(t.documents).where(parked).values(delivered_at=0)).rowcount
+            connection.execute(t.faults.delete().where(told))
+        return count
 
     def delivered(self, digests: Sequence[bytes]) -> None:
         """The hub has these."""

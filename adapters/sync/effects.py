@@ -7,16 +7,59 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from adapters.protocol import Effect, EffectKind, RegistryProfile
-from mutual_recognition.books import Directory, Happening
+from mutual_recognition.books import Directory, Happening, RecognitionChange
 from mutual_recognition.documents import Json
+from mutual_recognition.identifiers import Kind, parse_subject
+from mutual_recognition.periods import UTC_PLUS_8
 from mutual_recognition.records import SeriesName
 from mutual_recognition.serials import SerialRange
 
 _ENDED = {"transfer_rejected": "rejected", "transfer_withdrawn": "withdrawn", "transfer_expired": "expired"}
 
+_FOR_EVER = 2**39
 
-def effects_of(happening: Happening, profile: RegistryProfile, directory: Directory) -> Iterator[Effect]:
+
+def effects_of(
+    happening: Happening | RecognitionChange, profile: RegistryProfile, directory: Directory
+) -> Iterator[Effect]:
     """What the registry is told of one happening; nothing where it's no concern of its."""
+    if isinstance(happening, RecognitionChange):
+        yield recognition_effect(happening)
+    else:
+        yield from _of_serials(happening, profile, directory)
+
+
+def recognition_effect(change: RecognitionChange) -> Effect:
+    """What became of a recognition, for the member that gave it and for the one whose methodology, project or issuance
+    it is. The subject goes by its id until its document names it (`Directory.subject_name`)."""
+    kind, identifier, first = parse_subject(change.subject)
+    detail: dict[str, Json] = {
+        "subject_kind": kind.name.lower(),
+        "subject": f"0x{identifier.hex()}",
+        "home": change.home,
+        "member": change.member,
+        "status": change.event,
+        "terms": change.terms,
+    }
+    if kind is Kind.ISSUANCE:
+        detail["first_serial"] = first
+    if change.factor_ppm:
+        detail |= {"factor_ppm": change.factor_ppm, "uses": change.uses, "valid_from": _day(change.valid_from)}
+        if change.valid_until < _FOR_EVER:
+            detail["valid_to"] = _day(change.valid_until - 1)
+    what = (change.event, change.subject.hex(), str(change.member), str(change.terms), change.cause.hex())
+    return Effect(
+        key=f"{EffectKind.RECOGNITION_CHANGED.value}:{hashlib.sha256(':'.join(what).encode()).hexdigest()[:40]}",
+        kind=EffectKind.RECOGNITION_CHANGED,
+        series=None,
+        serials=None,
+        detail=detail,
+        block_number=change.position.block_number,
+        occurred_at=datetime.fromtimestamp(change.block_time, UTC).isoformat(),
+    )
+
+
+def _of_serials(happening: Happening, profile: RegistryProfile, directory: Directory) -> Iterator[Effect]:
     me, member, other, home = profile.member, happening.member, happening.other, happening.home
     match happening.event:
         case "transfer_proposed" if me == member:
@@ -76,6 +119,10 @@ def _identity(happening: Happening) -> str:
     key."""
     what = (happening.event, happening.reference.hex(), happening.series.hex(), str(happening.first))
     return hashlib.sha256(":".join(what).encode()).hexdigest()[:40]
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC_PLUS_8).date().isoformat()
 
 
 def _hex(happening: Happening) -> str:

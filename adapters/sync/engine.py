@@ -12,26 +12,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
-from adapters.protocol import Effect, Page, RegistryAdapter
-from adapters.sync.effects import effects_of
+from adapters.protocol import Page, RegistryAdapter
+from adapters.sync.disputed import refuse_disputed
 from adapters.sync.journal import Decision, InboxRow, Journal
+from adapters.sync.overdue import OVERDUE, expiry, overdue_record
 from adapters.sync.plan import HeldBack, Planner, issuance_changed
 from adapters.sync.planned import PlannedBooks
+from adapters.sync.reconciliations import Dispute
 from adapters.sync.submit import RETRY_SOON, Submitted, Submitter
+from adapters.sync.telling import Telling, Watch
 from hub.errors import ConfigurationWrong, RecordRefused, RetryLater
-from mutual_recognition.books import Books, Directory, Position
+from mutual_recognition.books import Books, Directory
 from mutual_recognition.identifiers import transfer_id
-from mutual_recognition.records import SeriesName
+from mutual_recognition.sync_facts import SyncFacts
 
 log = structlog.get_logger(__name__)
 
 _DECIDE = 400
-_PUSH = 100
+_REPORT_EVERY = 30.0
 _DELIVER = 500
 _FAR_AHEAD = 1_200
 _NOT_FINAL_AFTER = 60.0
@@ -46,6 +49,14 @@ class DocumentSink(Protocol):
         ...
 
 
+class StatusSink(Protocol):
+    """Who is told how the sync stands: the hub, in a report that the registrar signed."""
+
+    def report(self, facts: SyncFacts) -> None:
+        """Takes the facts of now. Raises RetryLater or RecordRefused; the sync goes on without."""
+        ...
+
+
 @dataclass(slots=True)
 class PassReport:
     """What one pass did."""
@@ -57,10 +68,6 @@ class PassReport:
     told: int = 0
     documents: int = 0
     trouble: list[str] = field(default_factory=list)
-
-
-Watch = Callable[[str, int, int | None], None]
-"""Told about progress: stage (read, write, tell), how many so far, of how many (None: not known)."""
 
 
 class SyncEngine:
@@ -79,18 +86,21 @@ class SyncEngine:
         transfer_lifetime: int,
         clock: Callable[[], int] = lambda: int(time.time()),
         alone: Callable[[], AbstractContextManager[None]] = nullcontext,
+        status: StatusSink | None = None,
     ) -> None:
         self._adapter = adapter
         self._profile = adapter.profile
         self._journal = journal
         self._books = books
-        self._directory = directory
         self._submitter = submitter
         self._documents = documents
         self._clock = clock
         self._alone = alone
-        self._transfer_origins: dict[bytes, str] = {}
+        self._status = status
+        self._reported = float("-inf")
         self._followed = (0, "")
+        self._disputes: list[Dispute] = []
+        self._telling = Telling(adapter, journal, books, directory, clock)
         self._planned = PlannedBooks(books)
         self._planner = Planner(
             self._profile,
@@ -107,24 +117,65 @@ class SyncEngine:
         Raises RetryLater while the chain is away, and where `alone` does: another process is at this journal.
         """
         with self._alone():
-            return self._pass(watch)
+            try:
+                return self._pass(self._reporting(watch))
+            finally:
+                self._report_status()
+
+    def _reporting(self, watch: Watch) -> Watch:
+        """`watch`, and the hub told how it stands every half minute: a first sync may take hours."""
+
+        def watching(stage: str, done: int, total: int | None) -> None:
+            watch(stage, done, total)
+            if time.monotonic() - self._reported > _REPORT_EVERY:
+                self._report_status()
+
+        return watching
+
+    def _report_status(self) -> None:
+        """How it stands, to whoever is told. That they cannot be told is no reason not to sync."""
+        if self._status is None:
+            return
+        self._reported = time.monotonic()
+        try:
+            self._status.report(self._journal.sync_facts(self._profile))
+        except (RetryLater, RecordRefused) as trouble:
+            log.warning("status_not_reported", registry=self._profile.name, trouble=str(trouble))
 
     def _pass(self, watch: Watch) -> PassReport:
         report = PassReport()
         self._journal.prepare()
+        self._disputes = self._journal.open_disputes()
         self._recover()
         self._release_waiting(every=True)
+        overdue = self._books.overdue(self._profile.member, self._clock())
+        self._journal.note_overdue([overdue_record(transfer) for transfer in overdue])
         self._write(self._adapter.read(self._journal.get("read_cursor")), report, watch)
         before = 0
         while report.written > before:  # what was written may be what others waited for
             before = report.written
             self._release_waiting(every=False)
             self._write(None, report, watch)
-        self._tell(report, watch)
+        report.told, trouble = self._telling.tell(watch)
+        report.trouble += trouble
         self._deliver(report)
         self._journal.supersede()
         report.held = self._journal.counts()["inbox"].get("held", 0)
+        self._note_outcome(report)
         return report
+
+    def _note_outcome(self, report: PassReport) -> None:
+        """A pass succeeded when everything was read, told and handed in, and nothing waits for the registrar's key."""
+        keyless = self._journal.held_as("not_officer", RETRY_SOON)
+        if keyless:
+            report.trouble.append(
+                f"the chain takes nothing from this registrar's key any more (NotOfficer): {keyless} records wait; "
+                "put the new key's keystore into the keys folder, and they go on by themselves"
+            )
+        if report.trouble:
+            self._journal.set(registry_trouble=report.trouble[0])
+        else:
+            self._journal.set(registry_success_at=str(self._clock()), registry_trouble="")
 
     # ---------------------------------------------------------------- start
 
@@ -214,9 +265,15 @@ class SyncEngine:
 
     def _write(self, pages: Iterator[Page] | None, report: PassReport, watch: Watch) -> None:
         sending: Future[Submitted] | None = None
+        delivering: Future[None] | None = None
         backlog = 0
-        with ThreadPoolExecutor(1, thread_name_prefix="submit") as pool:
+        with (
+            ThreadPoolExecutor(1, thread_name_prefix="submit") as pool,
+            ThreadPoolExecutor(1, thread_name_prefix="deliver") as beside,
+        ):
             while True:
+                if delivering is None or delivering.done():
+                    delivering = beside.submit(self._deliver, report, least=_DELIVER)
                 if pages is not None and backlog < _FAR_AHEAD:
                     pages = self._read_page(pages, report, watch)
                 rows = self._journal.undecided(_DECIDE) if backlog < _FAR_AHEAD else []
@@ -264,7 +321,7 @@ class SyncEngine:
             self._journal.set(registry_reachable="no", registry_trouble=str(trouble))
             report.trouble.append(str(trouble))
             return None
-        self._journal.set(registry_reachable="yes", registry_success_at=now, registry_trouble="")
+        self._journal.set(registry_reachable="yes")
         if page is None:
             return None
         new, faults = self._journal.ingest(page)
@@ -290,9 +347,12 @@ class SyncEngine:
 
     def _decision(self, row: InboxRow) -> Decision:
         """What one native record asks for. Where a part of it must wait, the parts before it go on."""
+        if row.record.kind == OVERDUE:
+            return expiry(row.id, row.record)
         decision = Decision(row.id)
         try:
             for record in self._adapter.translate(row.record):
+                refuse_disputed(record, self._profile, self._disputes)
                 plan = self._planner.plan(record)
                 decision.writes += plan.writes
                 decision.documents += plan.documents
@@ -305,76 +365,11 @@ class SyncEngine:
     def _transfers_of(self, native_id: str) -> list[bytes]:
         return [transfer_id(self._profile.member, request) for request in self._journal.transfers_asked(native_id)]
 
-    # ---------------------------------------------------------------- down: chain to registry
+    # ---------------------------------------------------------------- documents: registry to hub
 
-    def _tell(self, report: PassReport, watch: Watch) -> None:
-        self._queue_effects()
-        profile = self._profile
-        while queued := self._journal.queued(_PUSH):
-            keys = [effect.key for effect, _ in queued]
-            if not profile.idempotent_push and not profile.lookup:
-                self._journal.to_person(keys)
-                continue
-            try:
-                answered = self._offer([(self._completed(effect), attempts) for effect, attempts in queued])
-            except (RetryLater, ConfigurationWrong) as trouble:
-                log.warning("registry_not_told", registry=profile.name, trouble=str(trouble))
-                report.trouble.append(str(trouble))
-                return
-            report.told += answered
-            watch("tell", report.told, None)
-            if not answered:
-                return
-
-    def _queue_effects(self) -> None:
-        position = Position.parse(self._journal.get("push_position"))
-        effects: list[Effect] = []
-        for happening in self._books.happenings(self._profile.member, position):
-            effects += effects_of(happening, self._profile, self._directory)
-            position = happening.position
-            if len(effects) >= _PUSH:
-                self._journal.queue(effects, position)
-                effects = []
-        self._journal.queue(effects, position)
-
-    def _completed(self, effect: Effect) -> Effect:
-        """With what is known here alone: its series by name, and the registry's own record that asked for a transfer.
-
-        Looked up when it is told, since the document that names a series may come after the event.
-        """
-        series, detail = effect.series, dict(effect.detail)
-        if series is not None and series.code.startswith("0x"):
-            identifier = bytes.fromhex(series.code[2:])
-            named = self._directory.series_name(identifier)
-            if named is not None:
-                series = SeriesName(code=named[1], member=series.member, registry=named[0])
-            if "kg_per_serial" not in detail:
-                detail["kg_per_serial"] = self._books.kg_per_serial(identifier)
-        if "transfer" in detail and detail.get("from") == self._profile.member and "native_id" not in detail:
-            native_id = self._native_of_transfer(bytes.fromhex(detail["transfer"].removeprefix("0x")))
-            if native_id is not None:
-                detail["native_id"] = native_id
-        return replace(effect, series=series, detail=detail)
-
-    def _native_of_transfer(self, transfer: bytes) -> str | None:
-        if transfer not in self._transfer_origins:
-            asked = self._journal.all_transfers_asked()
-            self._transfer_origins = {transfer_id(self._profile.member, request): name for request, name in asked}
-        return self._transfer_origins.get(transfer)
-
-    def _offer(self, queued: Sequence[tuple[Effect, int]]) -> int:
-        """Offers effects; those offered before are looked up first. Returns how many the registry answered."""
-        before = [effect.key for effect, attempts in queued if attempts]
-        booked = self._adapter.lookup(before) if before and self._profile.lookup else {}
-        self._journal.book(booked.values())
-        fresh = [effect for effect, _ in queued if effect.key not in booked]
-        self._journal.offered([effect.key for effect in fresh])
-        receipts = self._adapter.push(fresh) if fresh else []
-        self._journal.book(receipts)
-        return len(booked) + len(receipts)
-
-    def _deliver(self, report: PassReport) -> None:
-        while documents := self._journal.undelivered(_DELIVER):
+    def _deliver(self, report: PassReport, *, least: int = 1) -> None:
+        """Hands in what waits, while there are at least so many documents."""
+        while len(documents := self._journal.undelivered(_DELIVER)) >= least:
             try:
                 self._deliver_some(documents, report)
             except RetryLater as trouble:
@@ -386,6 +381,8 @@ class SyncEngine:
         try:
             self._documents.deliver(documents)
         except RecordRefused as refused:
+            if refused.code == "signer_no_registrar":  # the key was replaced: nothing is wrong with the documents
+                raise RetryLater(str(refused), where=refused.where, code=refused.code) from refused
             if len(documents) == 1:
                 self._journal.park(documents[0][0], refused.to_json())
                 report.trouble.append(str(refused))

@@ -11,7 +11,9 @@ from sqlalchemy import Connection, and_, select, update
 
 from adapters.protocol import Fault, NativeRecord, Page
 from adapters.sync import tables as t
+from adapters.sync.documents_out import DOCUMENT
 from adapters.sync.journal_store import MARK, JournalStore, mark
+from adapters.sync.overdue import OVERDUE
 from adapters.sync.plan import Write
 from adapters.sync.rows import Decision, InboxRow
 from mutual_recognition.books import CarriedOut
@@ -160,6 +162,44 @@ class Intake(JournalStore):
             return connection.execute(
                 update(t.inbox).where(where).values(status="new", code="", reason=None, waits_for="")
             ).rowcount
+
+    def note_overdue(self, records: Sequence[NativeRecord]) -> None:
+        """Records that stand for what time has ended, once each; those that could not be ended before are looked at
+        again: somebody else may have ended them."""
+        now = self._clock()
+        rows = [
+            {
+                "kind": record.kind,
+                "native_id": record.native_id,
+                "version": record.version,
+                "payload": "{}",
+                "source": record.source,
+                "status": "new",
+                "waits_for": "",
+                "received_at": now,
+            }
+            for record in records
+        ]
+        again = {"status": "new", "code": "", "reason": None, "waits_for": ""}
+        with self._engine.begin() as connection:
+            held = and_(t.inbox.c.status == "held", t.inbox.c.kind == OVERDUE)
+            connection.execute(update(t.inbox).where(held).values(again))
+            self._add(connection, t.inbox, rows)
+
+    def read_again(self, faults: Sequence[int] | None = None) -> int:
+        """An operator's retry: what could not be read (all, or these by number) is read again, from the page where the
+        earliest stood. Returns how many; what is still wrong is a fault again, what was read before is passed over.
+        """
+        f = t.faults.c
+        unread = ~f.source.startswith(DOCUMENT + "0x")
+        if faults is not None:
+            unread = and_(unread, f.id.in_(faults))
+        with self._engine.begin() as connection:
+            earliest = connection.execute(select(f.read_from).where(unread).order_by(f.id).limit(1)).first()
+            if earliest is None:
+                return 0
+            self._set(connection, {"read_cursor": earliest.read_from})
+            return connection.execute(t.faults.delete().where(unread)).rowcount
 
     def _settle(self, connection: Connection, inbox_ids: Sequence[int]) -> None:
         """Records whose writes are all done are settled."""

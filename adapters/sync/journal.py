@@ -6,11 +6,12 @@ from __future__ import annotations
 from adapters.sync.documents_out import DocumentsOut
 from adapters.sync.effect_queue import EffectQueue
 from adapters.sync.outbox import Outbox
+from adapters.sync.reconciliations import Reconciliations
 from adapters.sync.rows import Decision, InboxRow, OutboxRow, Submission
 from adapters.sync.standing import Standing
 
 
-class Journal(Outbox, EffectQueue, DocumentsOut, Standing):
+class Journal(Outbox, EffectQueue, DocumentsOut, Standing, Reconciliations):
     """All parts of one registry's journal, over the same tables."""
 
 

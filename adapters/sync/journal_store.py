@@ -29,12 +29,17 @@ class JournalStore:
             there = inspect(connection)
             for table in t.metadata.sorted_tables:
                 known = {column["name"] for column in there.get_columns(table.name)}
-                for column in table.columns:
-                    if column.name not in known:
-                        form = CreateColumn(column).compile(dialect=connection.dialect)
-                        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {form}")
-                for index in table.indexes:
+                missing = [column for column in table.columns if column.name not in known]
+                for column in missing:
+                    form = CreateColumn(column).compile(dialect=connection.dialect)
+                    connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {form}")
+                for index in table.indexes if missing else ():
                     index.create(connection, checkfirst=True)
+
+    def is_prepared(self) -> bool:
+        """Whether the tables are there: before a first pass has begun they are not."""
+        with self._engine.connect() as connection:
+            return inspect(connection).has_table(t.effects.name)
 
     def get(self, name: str) -> str:
         """A cursor or fact; "" when never set."""
@@ -84,6 +89,7 @@ def mark(
     reason: Mapping[str, Json] | None = None,
     waits_for: str = "",
 ) -> dict[str, Any]:
+    """What `MARK` sets of one inbox row."""
     return {
         "inbox_id": inbox_id,
         "status": status,

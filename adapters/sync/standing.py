@@ -6,11 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
+from adapters.protocol import RegistryProfile
 from adapters.sync import tables as t
-from adapters.sync.documents_out import PARKED
+from adapters.sync.documents_out import DOCUMENT, PARKED
 from adapters.sync.journal_store import JournalStore
+from mutual_recognition.sync_facts import Lag, SyncFacts
+
+_LONGEST_WORDS = 2_000
 
 
 class Standing(JournalStore):
@@ -33,6 +37,67 @@ class Standing(JournalStore):
                 "refused": int(connection.execute(parked).scalar_one()),
             }
         return found
+
+    def sync_facts(self, profile: RegistryProfile) -> SyncFacts:
+        """The four facts and the counts of now, as everybody is told them."""
+        counts = self.counts()
+        attempt, success = self.get("registry_attempt_at"), self.get("registry_success_at")
+        chain, reachable = self.get("chain_position"), self.get("registry_reachable")
+        with self._engine.connect() as connection:
+            by_code = select(t.inbox.c.code, func.count()).where(t.inbox.c.status == "held").group_by(t.inbox.c.code)
+            held = dict(connection.execute(by_code).tuples().all())
+            waiting = or_(
+                t.inbox.c.status.in_(("new", "decided")), and_(t.inbox.c.status == "held", t.inbox.c.waits_for != "")
+            )
+            records = connection.execute(
+                select(func.count().label("n"), func.min(t.inbox.c.received_at).label("since")).where(waiting)
+            ).one()
+            untold = t.effects.c.status.in_(("queued", "person", "unanswered"))
+            effects = connection.execute(
+                select(func.count().label("n"), func.min(t.effects.c.queued_at).label("since")).where(untold)
+            ).one()
+            for_good = and_(t.inbox.c.status == "held", t.inbox.c.waits_for == "")
+            kept = connection.execute(select(func.count()).where(for_good)).scalar_one()
+            unread = connection.execute(
+                select(func.count()).where(~t.faults.c.source.startswith(DOCUMENT + "0x"))
+            ).scalar_one()
+        refused = counts["effects"].get("refused", 0) + counts["effects"].get("unanswered", 0)
+        return SyncFacts(
+            member=profile.member,
+            registry=profile.registry,
+            at=self._clock(),
+            reachable={"yes": True, "no": False}.get(reachable),
+            last_attempt_at=int(attempt) if attempt else None,
+            last_success_at=int(success) if success else None,
+            lag=Lag(
+                oldest_record_at=records.since,
+                records=records.n,
+                oldest_effect_at=effects.since,
+                effects=effects.n,
+            ),
+            chain_block=int(chain) if chain else None,
+            inbox=counts["inbox"],
+            outbox=counts["outbox"],
+            effects=counts["effects"],
+            documents=counts["documents"],
+            unreadable=unread,
+            held=held,
+            dead_letters=kept + unread + refused + counts["documents"]["refused"],
+            todo=counts["effects"].get("person", 0),
+            trouble=self.get("registry_trouble")[:_LONGEST_WORDS],
+            cursor=self.get("read_cursor")[:_LONGEST_WORDS],
+        )
+
+    def held_as(self, code: str, waits_for: str) -> int:
+        """How many records are held under a code and wait for this."""
+        same = and_(t.inbox.c.status == "held", t.inbox.c.code == code, t.inbox.c.waits_for == waits_for)
+        with self._engine.connect() as connection:
+            return int(connection.execute(select(func.count()).where(same)).scalar_one())
+
+    def untold(self) -> int:
+        """How many effects wait to be offered."""
+        with self._engine.connect() as connection:
+            return int(connection.execute(select(func.count()).where(t.effects.c.status == "queued")).scalar_one())
 
     def held(self) -> Iterator[Mapping[str, Any]]:
         """Held records with their reasons, oldest first."""

@@ -37,12 +37,13 @@ _BYTE_ORDER_MARKS: Final = (
 class DelimitedFormat:
     """How a source writes its CSV: `encoding` None means find out as above; `final_newline` says whether the
     last line must end with one (a last line without is taken for cut off, since a shortened number is still a
-    number).
+    number). `lines_per_record` is the most lines that a quoted field may span before its closing mark counts as lost.
     """
 
     encoding: str | None = None
     delimiter: str = ","
     final_newline: bool = True
+    lines_per_record: int = LINES_PER_RECORD
 
 
 DEFAULT_FORMAT: Final = DelimitedFormat()
@@ -142,7 +143,7 @@ class _Records:
         self._ended = False
 
     def _next_line(self) -> str:
-        if len(self._taken) >= LINES_PER_RECORD:
+        if len(self._taken) >= self._form.lines_per_record:
             raise _RecordTooLong
         if self._waiting:
             line = self._waiting.pop()
@@ -176,7 +177,7 @@ class _Records:
             except StopIteration:
                 return
             except _RecordTooLong:
-                yield self._broken(f"a quotation mark opens here and {LINES_PER_RECORD} lines on is not closed")
+                yield self._broken(f"a quotation mark opens here and {self._form.lines_per_record} lines on is not closed")
                 self.take_back()
                 continue
             except csv.Error as error:

@@ -94,12 +94,16 @@ class RestClient:
         *,
         check: Callable[[Answer], None] = lambda answer: None,
         attempts: int | None = None,
+        query: Mapping[str, str | int] | None = None,
         **parameters: str | int,
     ) -> Answer:
-        """Reads `path`. `check` may raise RetryLater for an answer that is well-formed and yet cannot be right."""
+        """Reads `path`. `check` may raise RetryLater for an answer that is well-formed and yet cannot be right.
+
+        `query`: parameters whose names are not known beforehand, beside those given by name.
+        """
 
         def ask() -> Answer:
-            answer = self._ask("GET", path, params=parameters)
+            answer = self._ask("GET", path, params={**parameters, **(query or {})})
             check(answer)
             return answer
 

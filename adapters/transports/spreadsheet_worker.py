@@ -117,7 +117,8 @@ def merged_ranges(path: str, part: str) -> list[tuple[int, int, int, int]]:
             text = rest + chunk
             end = 0
             for matched in _MERGED.finditer(text):
-                first_column, first_row, last_column, last_row = range_boundaries(matched[1].decode("ascii"))
+                bounds: Any = range_boundaries(matched[1].decode("ascii"))
+                first_column, first_row, last_column, last_row = bounds
                 found.append((first_row, first_column, last_row, last_column))
                 end = matched.end()
             if len(found) > MOST_MERGED:
@@ -141,23 +142,23 @@ def read(path: str, limits: dict[str, int]) -> None:
     sheets = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
     for sheet in sheets:
         sheet.reset_dimensions()  # what the file says of its own extent may be wrong
-    for position, sheet in enumerate(sheets):
-        rows = sheet.iter_rows(max_row=PROBED_ROWS, max_col=columns + 1)
+    for position, probed in enumerate(sheets):
+        rows = probed.iter_rows(max_row=PROBED_ROWS, max_col=columns + 1)
         probe = [row_json(cells, columns, number) for number, cells in enumerate(rows, 1)]
-        say("sheet", position, sheet.title, probe)
+        say("sheet", position, probed.title, probe)
     say("choose")
     sys.stdout.flush()
     for chosen in iter(sys.stdin.readline, ""):
         *merged, position = chosen.split()
-        sheet = sheets[int(position)]
+        wanted: Any = sheets[int(position)]
         if merged:
-            say("merged", merged_ranges(path, sheet._worksheet_path))  # noqa: SLF001 (no public name has it)
-        say("end", say_rows(sheet, columns, most_rows))
+            say("merged", merged_ranges(path, wanted._worksheet_path))  # openpyxl has no public name for it
+        say_rows(wanted, columns, most_rows)
         sys.stdout.flush()
 
 
-def say_rows(sheet: Any, columns: int, most_rows: int) -> int:
-    """Every row that holds anything; returns how many."""
+def say_rows(sheet: Any, columns: int, most_rows: int) -> None:
+    """Every row that holds anything, and how many there were."""
     count = 0
     for number, cells in enumerate(sheet.iter_rows(max_col=columns + 1), 1):
         if number > most_rows:
@@ -166,7 +167,7 @@ def say_rows(sheet: Any, columns: int, most_rows: int) -> int:
         if row:
             count += 1
             say("row", number, row)
-    return count
+    say("end", count)
 
 
 def main() -> int:

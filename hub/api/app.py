@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,24 +13,31 @@ from hub.api import problems
 from hub.api.hub import Hub
 from hub.api.limits import Limits
 from hub.api.resources import (
+    accesses,
     ballots,
+    cad_trust,
     documents,
     health,
     holds,
     index,
+    inventory,
     members,
     methodologies,
+    observed,
     orders,
     projects,
     recognitions,
+    reconciliations,
     requests,
     retirements,
     rules,
     serials,
     series,
+    sync,
     totals,
     transfers,
 )
+from hub.documents.accesses import Retention
 
 VERSION_PREFIX = "/v1"
 
@@ -59,16 +68,30 @@ RESOURCES = (
     retirements,
     serials,
     totals,
+    inventory,
+    reconciliations,
     documents,
+    cad_trust,
+    accesses,
     orders,
     requests,
+    sync,
     index,
 )
 
 
 def create_app(hub: Hub) -> FastAPI:
     """The application over `hub`. No CORS: pages of other origins are not served."""
+
+    @asynccontextmanager
+    async def while_serving(_app: FastAPI) -> AsyncIterator[None]:
+        retention = Retention(hub.documents.accesses, hub.clock)
+        retention.start()
+        yield
+        retention.stop()
+
     app = FastAPI(
+        lifespan=while_serving,
         title="YRD Carbon Inclusion Hub",
         version=__version__,
         description=_DESCRIPTION,

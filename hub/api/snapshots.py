@@ -52,7 +52,7 @@ def take_snapshot(
         at = position(connection)
         reader = reader_of(connection, hub, authorization)
         headers = {
-            "etag": etag_of(at, revision(connection), reader),
+            "etag": etag_of(at, revision(connection, reader), reader),
             "cache-control": "no-cache" if reader.is_public else "private, no-cache",
             "vary": "Authorization",
         }
@@ -91,8 +91,11 @@ def _parameters_of(app: FastAPI) -> dict[str, frozenset[str]]:
     }
 
 
-def etag_of(at: Position, documents: int, reader: Reader) -> str:
-    """Weak: the same block, the same documents and the same reader give the same content under one URL."""
+def etag_of(at: Position, documents: str, reader: Reader) -> str:
+    """Weak: the same block, the same documents and the same reader give the same content under one URL.
+
+    `documents` is the revision of what the reader may see: what comes for others must not show in anybody's ETag.
+    """
     seen = f"{at.chain_id} {at.block} {at.hash} {documents} {reader.member} {int(reader.roles)}"
     return f'W/"{at.block}-{hashlib.sha256(seen.encode()).hexdigest()[:20]}"'
 

@@ -60,9 +60,7 @@ def open_hub(settings: Settings) -> Hub:
     writing = open_engine(settings.database_url)
     check_reachable(writing)
     migrate(writing)
-    hub = Hub(open_reading_engine(settings.database_url), writing, deployment, _node(settings, deployment))
-    hub.documents.forget_old_accesses(hub.clock())
-    return hub
+    return Hub(open_reading_engine(settings.database_url), writing, deployment, _node(settings, deployment))
 
 
 def _node(settings: Settings, deployment: Deployment) -> Node | None:

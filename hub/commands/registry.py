@@ -18,7 +18,7 @@ from sqlalchemy import select
 from hub.by_hand import REGISTRY
 from hub.chain.enums import MethodologyStatus, ProjectStatus, in_words
 from hub.commands.acting import Key, Member, by_hand, reading, tell_carried
-from hub.commands.sync import asset_key
+from hub.commands.sync_settings import asset_key
 from hub.db import tables as t
 from hub.errors import RecordRefused
 from hub.naming import title_of

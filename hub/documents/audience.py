@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
@@ -51,9 +52,10 @@ def identify(connection: Connection, domain: Domain, order: ReadOrder, signature
     return Reader(order.reader, officer.member, Role(officer.roles))
 
 
-def readable_by(reader: Reader) -> ColumnElement[bool]:
-    """The condition on the documents table that leaves what `reader` may read."""
-    c = t.documents.c
+def readable_by(reader: Reader, columns: Any = None) -> ColumnElement[bool]:
+    """The condition that leaves what `reader` may read: on the documents table, or on other `columns` that have
+    `audience` and the home `member`."""
+    c = t.documents.c if columns is None else columns
     if reader.is_public:
         return c.audience == "public"
     allowed = [c.audience.in_(["public", "members", f"member:{reader.member}"]), c.member == reader.member]

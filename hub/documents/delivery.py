@@ -9,7 +9,7 @@ import httpx
 
 from hub.chain.keys import Signer
 from hub.chain.orders import Domain
-from hub.documents.sealing import as_json, seal_documents
+from hub.documents.sealing import as_json, by_audience, seal_documents
 from hub.documents.seals import MOST_BYTES, MOST_DOCUMENTS
 from hub.errors import RecordRefused, RetryLater
 
@@ -36,12 +36,13 @@ class HubDocuments:
         self._clock = clock
 
     def deliver(self, documents: Sequence[tuple[bytes, bytes]]) -> None:
-        """Seals and hands in (digest, canonical bytes), in batches as large as the hub takes.
+        """Seals and hands in (digest, canonical bytes), in batches of one audience, as large as the hub takes.
 
         Raises RetryLater while the hub is away or busy, RecordRefused with the hub's own code when it refuses a batch.
         """
-        for batch in _in_batches([data for _, data in documents]):
-            self._hand_in(as_json(seal_documents(self._signer, self._domain, self._member, batch, self._clock())))
+        for group in by_audience([data for _, data in documents]):
+            for batch in _in_batches(group):
+                self._hand_in(as_json(seal_documents(self._signer, self._domain, self._member, batch, self._clock())))
 
     def _hand_in(self, body: dict[str, object]) -> None:
         try:

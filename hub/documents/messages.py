@@ -49,7 +49,26 @@ class ReadOrder:
         return {"reader": self.reader, "expires": str(self.expires)}
 
 
-Message: TypeAlias = DocumentSeal | ReadOrder
+@dataclass(frozen=True, slots=True)
+class StatusSeal:
+    """`member`'s registrar says how one of its registries' sync stands: SHA-256 of the report (0x-hex), and when it was
+    made (Unix seconds, the signer's clock)."""
+
+    TYPE: ClassVar[str] = "StatusSeal(uint24 member,bytes32 report,uint40 reportedAt)"
+    member: int
+    report: str
+    reported_at: int
+
+    def words(self) -> tuple[bytes, bytes, bytes]:
+        """The fields as EIP-712 encodes them."""
+        return self.member.to_bytes(32), bytes.fromhex(self.report[2:]), self.reported_at.to_bytes(32)
+
+    def message(self) -> dict[str, str]:
+        """The fields as a wallet takes them."""
+        return {"member": str(self.member), "report": self.report, "reportedAt": str(self.reported_at)}
+
+
+Message: TypeAlias = DocumentSeal | ReadOrder | StatusSeal
 
 
 def digest(message: Message, domain: Domain) -> bytes:

@@ -21,6 +21,18 @@ def seal_documents(
     return SealedBatch(once, seal, signer.sign_digest(digest(seal, domain)))
 
 
+def by_audience(documents: Sequence[bytes]) -> list[list[bytes]]:
+    """Canonical documents in groups of one audience each.
+
+    A seal shows the digests of its whole batch, so that documents for some are not sealed among those for others.
+    """
+    groups: dict[bytes, list[bytes]] = {}
+    for document in documents:
+        # names are sorted in canonical form: the audience is the first
+        groups.setdefault(document.partition(b",")[0], []).append(document)
+    return list(groups.values())
+
+
 def as_json(batch: SealedBatch) -> dict[str, object]:
     """A batch as POST /v1/documents takes it."""
     return {

@@ -129,6 +129,32 @@ def require_registrar(connection: Connection, deployment: Deployment, batch: Che
     )
 
 
+def sealed_by_registrar(
+    connection: Connection, deployment: Deployment, seal: DocumentSeal, signature: bytes, now: int
+) -> bool:
+    """For a reader of what was sealed long ago: True where the signer is a registrar of the seal's member now, False
+    where it was one at the time that the seal states, by the stored logs.
+
+    The time is the signer's own word; that the hub took the document while the key was good is the hub's. Raises
+    RecordRefused (`signer_no_registrar`), and what `recover_digest` raises.
+    """
+    signer = recover_digest(digest(seal, deployment.domain), signature)
+    officer = connection.execute(select(t.officers).where(t.officers.c.account == signer)).first()
+    if officer is not None and officer.member == seal.member and officer.roles & Role.REGISTRAR:
+        if officer.valid_until > now:
+            return True
+        if seal.sealed_at < officer.valid_until:
+            return False
+    if _was_registrar(connection, deployment, seal.member, signer, seal.sealed_at):
+        return False
+    raise RecordRefused(
+        f"{signer} was no registrar of member {seal.member} when it sealed",
+        code="signer_no_registrar",
+        field="seal.signature",
+        value=signer,
+    )
+
+
 def _check_bounds(documents: Sequence[bytes]) -> None:
     if not 0 < len(documents) <= MOST_DOCUMENTS:
         raise RecordRefused(

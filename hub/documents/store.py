@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.chain.deployment import Deployment
 from hub.db import tables as t
+from hub.documents.accesses import Accesses
 from hub.documents.audience import Reader, readable_by
+from hub.documents.reconciliations import keep_reconciliations
 from hub.documents.seals import CheckedBatch, CheckedDocument, SealedBatch, check_batch, require_registrar
-from hub.index.queries import Listing, Row
+from hub.documents.search import keep_words
+from hub.errors import RecordRefused
+from hub.index.queries import Row
 from mutual_recognition import identifiers as ids
-from mutual_recognition.documents import DocumentKind
+from mutual_recognition.documents import Document, DocumentKind
 from mutual_recognition.refusal import Refusal
-
-KEEP_ACCESSES = 3 * 366 * 86_400
-"""Seconds: who read what is shared is kept for three years (domain.md, "Data law")."""
+from mutual_recognition.sharing import ALWAYS_TYPED, SHAPES, MethodologyName, require_shape
 
 _ID_OF = {
     DocumentKind.PROJECT: ids.project_id,
+    DocumentKind.PROJECT_INFORMATION: ids.project_id,
     DocumentKind.VERIFICATION: ids.verification_id,
     DocumentKind.SERIES: ids.series_id,
 }
-
-LISTING = Listing(
-    "documents",
-    t.documents,
-    order=(t.documents.c.received_at, t.documents.c.digest),
-    without=("canonical",),
-    filters={
-        name: t.documents.c[name] for name in ("kind", "member", "registry", "record", "version", "describes", "seal")
-    },
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +49,7 @@ class DocumentStore:
         # a batch that is refused takes no writer's lock
         self._reading = reading or engine
         self._deployment = deployment
+        self.accesses = Accesses(engine)
 
     def put(self, batch: SealedBatch, now: int) -> Stored:
         """Keeps a batch that arrived; `now` is Unix seconds. A repeated batch or document changes nothing.
@@ -62,29 +57,34 @@ class DocumentStore:
         Raises RecordRefused, and then nothing of the batch is kept.
         """
         checked = check_batch(batch, self._deployment.domain, now)
+        for place, one in enumerate(checked.documents):
+            _require_shape(one, f"documents[{place}]")
         with self._reading.connect() as connection:
             require_registrar(connection, self._deployment, checked, now)
         with self._engine.begin() as connection:
+            _in_turn(connection)
             fresh = _unknown(connection, checked.documents)
+            withdrawn: dict[str, Row] = {}
             if fresh:
-                connection.execute(_insert(connection, t.seals), _seal_row(checked, now))
-                rows = [_document_row(document, checked.seal.manifest, now) for document in fresh]
-                connection.execute(_insert(connection, t.documents), rows)
+                _require_versions_apart(fresh)
+                for one in fresh:
+                    _require_new_version(connection, one)
+                    withdrawn[one.digest] = _require_withdrawable(connection, one)
+                arrivals = _arrivals(connection, len(fresh), now)
+                connection.execute(_insert(connection, t.seals).on_conflict_do_nothing(), _seal_row(checked, now))
+                rows = [
+                    _document_row(document, checked.seal.manifest, now, arrived) | withdrawn[document.digest]
+                    for document, arrived in zip(fresh, arrivals, strict=True)
+                ]
+                connection.execute(_insert(connection, t.documents).on_conflict_do_nothing(), rows)
+                _mark(connection, rows)
+                keep_words(connection, [(a, one.document) for a, one in zip(arrivals, fresh, strict=True)])
+                keep_reconciliations(connection, fresh, now)
         return Stored(checked.seal.manifest, tuple(document.digest for document in checked.documents), len(fresh))
 
     def note_access(self, reader: Reader, rows: Iterable[Row], how: str, now: int) -> None:
-        """Records that `reader` was shown these documents, but for public ones. Before they are sent, not after."""
-        seen = [row["digest"] for row in rows if row["audience"] != "public"]
-        if seen:
-            same = {"at": now, "reader": reader.address, "member": reader.member, "how": how}
-            with self._engine.begin() as connection:
-                connection.execute(insert(t.document_accesses), [same | {"digest": digest} for digest in seen])
-
-    def forget_old_accesses(self, now: int) -> int:
-        """Deletes what has been kept long enough; returns how many rows."""
-        with self._engine.begin() as connection:
-            old = t.document_accesses.c.at < now - KEEP_ACCESSES
-            return connection.execute(delete(t.document_accesses).where(old)).rowcount
+        """See `Accesses.note`."""
+        self.accesses.note(reader, rows, how, now)
 
 
 def get(connection: Connection, digest: str, reader: Reader) -> Row | None:
@@ -104,9 +104,135 @@ def get(connection: Connection, digest: str, reader: Reader) -> Row | None:
     return None if found is None else dict(found)
 
 
-def revision(connection: Connection) -> int:
-    """A number that changes whenever documents do: none is ever deleted or replaced."""
+def get_seal(connection: Connection, manifest: str, reader: Reader) -> Row | None:
+    """A seal, to whoever may read at least one document under it; to others it is not there."""
+    under = exists().where(t.documents.c.seal == t.seals.c.manifest, readable_by(reader))
+    found = connection.execute(select(t.seals).where(t.seals.c.manifest == manifest, under)).mappings().first()
+    return None if found is None else dict(found)
+
+
+def revision(connection: Connection, reader: Reader) -> str:
+    """Changes whenever a document arrives that `reader` may read, and never by one that it may not: none is ever
+    deleted or replaced."""
+    m = t.document_marks.c
+    query = select(m.audience, m.member, m.newest).where(readable_by(reader, m)).order_by(m.audience, m.member)
+    return " ".join(f"{row.audience},{row.member},{row.newest}" for row in connection.execute(query))
+
+
+def how_many(connection: Connection) -> int:
+    """Documents kept, of whatever audience."""
     return int(connection.execute(select(func.count()).select_from(t.documents)).scalar_one())
+
+
+_LARGEST_STEP = 1_000
+
+
+def _in_turn(connection: Connection) -> None:
+    """One batch after the other: who reads on from an arrival must not miss one that is committed later."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE document_marks IN EXCLUSIVE MODE")
+
+
+def _arrivals(connection: Connection, count: int, now: int) -> list[int]:
+    """Places in the order of arrival for `count` documents: microseconds that only grow.
+
+    The steps between them are random, so that a gap does not say that something came that is for others.
+    """
+    newest = connection.execute(select(func.max(t.documents.c.arrived))).scalar_one() or 0
+    place, found = max(int(newest), now * 1_000_000), []
+    for _ in range(count):
+        place += 1 + secrets.randbelow(_LARGEST_STEP)
+        found.append(place)
+    return found
+
+
+def _mark(connection: Connection, rows: list[Row]) -> None:
+    newest = {(row["audience"], row["member"]): row["arrived"] for row in rows}
+    for (audience, member), arrived in newest.items():
+        row = _insert(connection, t.document_marks).values(audience=audience, member=member, newest=arrived)
+        connection.execute(
+            row.on_conflict_do_update(index_elements=["audience", "member"], set_={"newest": row.excluded.newest})
+        )
+
+
+def _require_shape(checked: CheckedDocument, where: str) -> None:
+    try:
+        require_shape(checked.document.kind, checked.document.content, where)
+    except Refusal as refused:
+        raise RecordRefused(
+            f"{checked.document.record}: {refused.reason}",
+            code=refused.code,
+            field=where,
+            value=refused.value,
+            remedy="give the content the shape of its kind: yrdhub share shapes",
+        ) from refused
+
+
+def _require_versions_apart(batch: list[CheckedDocument]) -> None:
+    seen: set[tuple[object, ...]] = set()
+    for one in (checked.document for checked in batch if checked.document.kind in ALWAYS_TYPED):
+        key = (one.kind, one.registry, one.record, one.version)
+        if key in seen:
+            raise _version_taken(one, "in the same batch")
+        seen.add(key)
+
+
+def _version_taken(document: Document, where: str) -> RecordRefused:
+    return RecordRefused(
+        f"version {document.version} of {document.record} has other contents {where}",
+        code="version_taken",
+        field="version",
+        value=document.version,
+        remedy="share it as the next version",
+    )
+
+
+def _require_new_version(connection: Connection, checked: CheckedDocument) -> None:
+    """A version that others may have read keeps its words. Filings have versions of their own."""
+    one, c = checked.document, t.documents.c
+    if one.kind not in ALWAYS_TYPED:
+        return
+    query = select(c.digest).where(
+        c.member == one.member,
+        c.kind == one.kind.value,
+        c.record == one.record,
+        c.registry == one.registry,
+        c.version == one.version,
+    )
+    if (other := connection.execute(query).scalar()) is not None:
+        raise _version_taken(one, f"already: {other}")
+
+
+def _require_withdrawable(connection: Connection, checked: CheckedDocument) -> Row:
+    """A notice withdraws a shared document of the same member, and goes to the same audience.
+
+    What of its row follows from the document that it withdraws; nothing where it is no notice.
+    """
+    one, c = checked.document, t.documents.c
+    if one.kind is not DocumentKind.WITHDRAWAL:
+        return {}
+    query = select(c.kind, c.audience, c.methodology).where(
+        c.digest == one.content["withdraws"], c.member == one.member
+    )
+    found = connection.execute(query).first()
+    kinds = {kind.value for kind in SHAPES} - {DocumentKind.WITHDRAWAL.value}
+    if found is None or found.kind not in kinds:
+        raise RecordRefused(
+            "a notice withdraws a document that its own member shared",
+            code="withdraws_unknown",
+            field="content.withdraws",
+            value=one.content["withdraws"],
+            remedy="name the digest of a document of yours: yrdhub share search --from YOUR-CODE",
+        )
+    if found.audience != one.audience:
+        raise RecordRefused(
+            f"the notice is for {one.audience}, what it withdraws is for {found.audience}",
+            code="audience_differs",
+            field="audience",
+            value=one.audience,
+            remedy="give the notice the audience of the document",
+        )
+    return {"methodology": found.methodology}
 
 
 def _unknown(connection: Connection, documents: tuple[CheckedDocument, ...]) -> list[CheckedDocument]:
@@ -116,8 +242,7 @@ def _unknown(connection: Connection, documents: tuple[CheckedDocument, ...]) -> 
 
 
 def _insert(connection: Connection, table: Any) -> Any:
-    kind = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return kind(table).on_conflict_do_nothing()
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def _seal_row(batch: CheckedBatch, now: int) -> Row:
@@ -133,7 +258,7 @@ def _seal_row(batch: CheckedBatch, now: int) -> Row:
     }
 
 
-def _document_row(checked: CheckedDocument, manifest: str, now: int) -> Row:
+def _document_row(checked: CheckedDocument, manifest: str, now: int, arrived: int) -> Row:
     document = checked.document
     code = document.content.get("code")
     version = document.content.get("version")
@@ -154,7 +279,20 @@ def _document_row(checked: CheckedDocument, manifest: str, now: int) -> Row:
         "canonical": checked.canonical,
         "seal": manifest,
         "received_at": now,
+        "arrived": arrived,
+        "methodology": _methodology(checked),
+        "withdraws": document.content["withdraws"] if document.kind is DocumentKind.WITHDRAWAL else None,
     }
+
+
+def _methodology(checked: CheckedDocument) -> str | None:
+    """The id of the methodology that the document is about, or is made under, where its own words say which."""
+    if checked.document.kind is DocumentKind.METHODOLOGY:
+        return _describes(checked)
+    try:
+        return MethodologyName.model_validate(checked.document.content.get("methodology")).identifier()
+    except (ValueError, Refusal):
+        return None
 
 
 def _describes(checked: CheckedDocument) -> str | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from heapq import merge
+from typing import Any, Protocol
 
-from sqlalchemy import BindParameter, Connection, Engine, Select, and_, bindparam, or_, select, tuple_
+from sqlalchemy import BindParameter, Connection, Engine, Select, and_, bindparam, func, or_, select, tuple_
 
+from hub.chain.enums import TransferStatus
 from hub.db import tables as t
 from hub.db.engine import Prepared
-from hub.index.indexer import Indexer
-from mutual_recognition.books import CarriedOut, Happening, IssuedRange, Position, ProjectState
+from hub.index import recognition_changes
+from hub.index.indexer import Progress
+from mutual_recognition.books import CarriedOut, Happening, IssuedRange, Position, ProjectState, RecognitionChange
 from mutual_recognition.unit_blocks import BlockStatus, UnitBlock
 
 _ONCE = 500
@@ -63,10 +66,18 @@ _BLOCK_AT = (
 )
 
 
+class Follower(Protocol):
+    """Whoever follows the chain for an index."""
+
+    def follow(self) -> Progress:
+        """How far the index is now."""
+        ...
+
+
 class IndexBooks:
     """`mutual_recognition.books.Books` over the index on `engine` (a reading engine); `indexer` moves it forward."""
 
-    def __init__(self, engine: Engine, indexer: Indexer) -> None:
+    def __init__(self, engine: Engine, indexer: Follower) -> None:
         self._engine = engine
         self._indexer = indexer
         self._reader: Connection | None = None
@@ -148,8 +159,26 @@ class IndexBooks:
                 found[_raw(row.request)] = CarriedOut(row.block_number, row.tx_hash, row.event)
         return found
 
-    def happenings(self, member: int, after: Position) -> Iterator[Happening]:
-        """See Books. What a member does to its own series at home is no news to it, and left out.
+    def happenings(self, member: int, after: Position) -> Iterator[Happening | RecognitionChange]:
+        """See Books."""
+        of_serials = self._serial_happenings(member, after)
+        of_recognitions = recognition_changes.changes(self._connection(), member, after)
+        return merge(of_serials, of_recognitions, key=lambda happening: happening.position)
+
+    def lapsed(self, member: int, after: int, until: int) -> Sequence[RecognitionChange]:
+        """See Books."""
+        return recognition_changes.lapsed(self._connection(), member, after, until)
+
+    def overdue(self, member: int, now: int) -> Sequence[bytes]:
+        """See Books."""
+        x = t.transfers.c
+        newest = select(func.max(t.blocks.c.time)).scalar_subquery()
+        ended = or_(x.deadline <= now, x.deadline <= newest)
+        query = select(x.transfer).where(x.from_member == member, x.status == TransferStatus.PROPOSED, ended)
+        return [_raw(name) for name in self._connection().execute(query.order_by(x.deadline)).scalars()]
+
+    def _serial_happenings(self, member: int, after: Position) -> Iterator[Happening]:
+        """What a member does to its own series at home is no news to it, and left out.
 
         Read in pieces, each of its own, so that the caller may take its time.
         """

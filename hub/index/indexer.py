@@ -26,6 +26,7 @@ from hub.db import tables
 from hub.db.migrate import migrate
 from hub.errors import ConfigurationWrong, StopAndTell
 from hub.index.digest import Digest, digest_of
+from hub.index.holdings import lacks_holdings, update_holdings
 from hub.index.projectors import PROJECTORS
 from hub.index.projectors.registry import Event
 from hub.index.rows import RowMissing, Rows
@@ -80,6 +81,8 @@ class Indexer:
                 connection.execute(insert(tables.cursor).values(ours | start))
                 return
             different = [name for name, value in ours.items() if cursor[name] != value]
+            if not different and lacks_holdings(connection):
+                self._reproject(connection)
         if different:
             raise ConfigurationWrong(
                 f"the index database belongs to another chain or deployment ({', '.join(different)} differ)",
@@ -181,6 +184,7 @@ class Indexer:
                     remedy="run `yrdhub index rebuild --from-chain`; if it stops here again, report it",
                     code="index_inconsistent",
                 ) from missing
+        update_holdings(self._rows, connection)
         self._rows.flush()
 
     def _event(self, raw: RawLog, time: int) -> Event:

@@ -70,6 +70,11 @@ class Rows:
         self.put(table, row)
         return row
 
+    def changed(self, table: Table) -> list[Row]:
+        """The rows put since the last flush, as they stand now."""
+        cache = self._cache[table.name]
+        return [row for key in self._changed[table.name] if (row := cache[key]) is not None]
+
     def remove(self, table: Table, *key: Any) -> None:
         """Deletes the row under `key`."""
         self._cache[table.name][key] = None

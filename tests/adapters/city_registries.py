@@ -7,6 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from adapters.city.sql_feed import SqlFeedAdapter
+from adapters.hangzhou.adapter import create as open_hangzhou
+from adapters.hefei.adapter import HefeiAdapter
+from adapters.hefei.adapter import create as open_hefei
 from adapters.protocol import Effect, EffectKind
 from adapters.sandbox.process import SandboxProcess
 from adapters.shanghai.adapter import ShanghaiAdapter
@@ -16,8 +20,13 @@ from adapters.suzhou.adapter import create as open_suzhou
 from mutual_recognition.records import SeriesName
 from mutual_recognition.serials import SerialRange
 
-SHANGHAI, SUZHOU = 310000, 320500
-REGISTRY = {SHANGHAI: "shanghai-sandbox", SUZHOU: "suzhou-sandbox"}
+SHANGHAI, SUZHOU, HANGZHOU, HEFEI = 310000, 320500, 330100, 340100
+REGISTRY = {
+    SHANGHAI: "shanghai-sandbox",
+    SUZHOU: "suzhou-sandbox",
+    HANGZHOU: "hangzhou-sandbox",
+    HEFEI: "hefei-sandbox",
+}
 BENEFICIARY = "示例受益人张三"
 
 
@@ -53,6 +62,40 @@ def suzhou_adapter(process: SandboxProcess, **settings: Any) -> SuzhouAdapter:
             "patience": 1,
             "answer_seconds": 8,
             "silence_seconds": 3,
+            **settings,
+        }
+    )
+
+
+def hangzhou_adapter(process: SandboxProcess, **settings: Any) -> SqlFeedAdapter:
+    return open_hangzhou(
+        {
+            "name": "hangzhou",
+            "member": HANGZHOU,
+            "registry": REGISTRY[HANGZHOU],
+            **process.configuration(),
+            "secret_file": str(process.home.parent / "hangzhou.secret"),
+            "peers": {"310000": REGISTRY[SHANGHAI], "320500": REGISTRY[SUZHOU]},
+            "page_size": 7,
+            "statement_seconds": 2,
+            "operation_seconds": 8,
+            "answer_seconds": 8,
+            **settings,
+        }
+    )
+
+
+def hefei_adapter(process: SandboxProcess, **settings: Any) -> HefeiAdapter:
+    return open_hefei(
+        {
+            "name": "hefei",
+            "member": HEFEI,
+            "registry": REGISTRY[HEFEI],
+            **process.configuration(),
+            "secret_file": str(process.home.parent / "hefei.secret"),
+            "memory_file": str(process.home.parent / "hefei.readings.sqlite"),
+            "peers": {"310000": REGISTRY[SHANGHAI], "320500": REGISTRY[SUZHOU]},
+            "page_size": 7,
             **settings,
         }
     )

@@ -38,7 +38,7 @@ MANIFEST = "清单_000001.csv"
 def folder(tmp_path: Path) -> Path:
     """The fixture's folder, to be spoilt."""
     copied = tmp_path / "exchange"
-    shutil.copytree(FIXTURES, copied)
+    shutil.copytree(FIXTURES, copied, copy_function=shutil.copyfile)  # new files, as if just delivered
     for name in ("in", "receipts"):
         (copied / name).mkdir()
     return copied

@@ -19,12 +19,12 @@ from hub.chain.keys import LocalSigner, sign_order
 from hub.chain.orders import Domain, OfficerOrder
 from hub.chain.sending import send
 from hub.db import tables as t
+from hub.documents.accesses import KEEP_ACCESSES
 from hub.documents.delivery import HubDocuments
 from hub.documents.directory import HubDirectory
 from hub.documents.messages import DocumentSeal, digest
 from hub.documents.sealing import as_json, reading_authorization, seal_documents
 from hub.documents.seals import SealedBatch, manifest_of
-from hub.documents.store import KEEP_ACCESSES
 from hub.errors import RecordRefused, RetryLater
 from hub.network.embedded import EmbeddedChain
 from mutual_recognition.documents import Document, DocumentKind
@@ -271,9 +271,9 @@ def test_access__noted_for_what_is_not_public_and_kept_three_years(world: World)
     assert access[:4] == (world.documents["auditors"], world.auditor.address, HANGZHOU, "read")
     world.client.get("/v1/documents?kind=verification", headers=headers)
     assert noted()[-1][3] == "list"
-    world.hub.documents.forget_old_accesses(access.at + KEEP_ACCESSES)
+    world.hub.documents.accesses.forget_old(access.at + KEEP_ACCESSES)
     assert access in noted()
-    world.hub.documents.forget_old_accesses(access.at + KEEP_ACCESSES + 1)
+    world.hub.documents.accesses.forget_old(access.at + KEEP_ACCESSES + 1)
     assert access not in noted()
 
 

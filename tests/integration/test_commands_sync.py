@@ -83,18 +83,45 @@ def test_held__says_why__and_a_retry_decides_anew(world: World, yrdhub: Commands
     assert (code, refused["error"]) == (65, "record_not_held")
 
 
-def test_worklist__what_a_person_booked_is_confirmed(world: World, yrdhub: Commands, filed: str) -> None:
-    effect = Effect("held:0102:1.2.3", EffectKind.HELD, None, None, {}, 1, "2026-01-01T00:00:00+00:00")
+def by_hand(world: World, key: str) -> None:
+    """An effect that waits for a person, in Shanghai's journal."""
+    effect = Effect(key, EffectKind.HELD, None, None, {}, 1, "2026-01-01T00:00:00+00:00")
     engine = open_engine(f"sqlite:///{world.home / 'sync' / 'shanghai.sqlite'}")
     row = {"key": effect.key, "kind": "held", "body": effect.to_json(), "status": "person", "queued_at": 1}
     with engine.begin() as connection:
         connection.execute(insert(journal_tables.effects).values(row))
     engine.dispose()
-    (waiting,) = yrdhub(None, "sync", "worklist", "shanghai")
-    yrdhub(None, "sync", "worklist", "shanghai", "--confirm", waiting["key"], "--reference", "BOOK-7")
-    assert yrdhub(None, "sync", "worklist", "shanghai") == []
-    code, refused = yrdhub.attempt(None, "sync", "worklist", "shanghai", "--confirm", waiting["key"])
+
+
+def test_todo__what_a_person_booked_is_said_once(world: World, yrdhub: Commands, filed: str) -> None:
+    by_hand(world, "held:0102:1.2.3")
+    (waiting,) = yrdhub(None, "sync", "todo", "shanghai")
+    assert waiting["key"] == "held:0102:1.2.3"
+    said = ("sync", "done", "shanghai", waiting["key"], "--reference", "BOOK-7", "--by", "Li Lei (illustrative)")
+    code, refused = yrdhub.attempt(None, *said)
+    assert (code, refused["error"]) == (78, "confirmation_missing")
+    assert yrdhub(None, *said, "--yes")["status"] == "booked"
+    assert yrdhub(None, "sync", "todo", "shanghai") == []
+    code, refused = yrdhub.attempt(None, *said, "--yes")
+    assert (code, refused["error"]) == (65, "effect_settled")
+    assert "Li Lei" in refused["message"]
+    code, refused = yrdhub.attempt(None, "sync", "done", "shanghai", "no:such", *said[4:], "--yes")
     assert (code, refused["error"]) == (65, "effect_unknown")
+
+
+def test_refused_by_a_person__stays_among_what_is_held__and_can_be_taken_back(
+    world: World, yrdhub: Commands, filed: str
+) -> None:
+    by_hand(world, "held:0102:1.2.4")
+    yrdhub(
+        None, "sync", "refuse", "shanghai", "held:0102:1.2.4", "--reason", "no such units", "--by", "Li Lei", "--yes"
+    )
+    held = {row["key"]: row for row in yrdhub(None, "sync", "held", "shanghai")}["held:0102:1.2.4"]
+    assert (held["code"], held["family"]) == ("refused_by_hand", "effect")
+    assert held["why"] == "Li Lei: no such units"
+    assert yrdhub(None, "sync", "retry", "shanghai", "held:0102:1.2.4")["effect"] == 1
+    code, refused = yrdhub.attempt(None, "sync", "retry", "shanghai", "held:0102:1.2.4")
+    assert (code, refused["error"]) == (65, "not_held")
 
 
 def test_run__with_the_key_of_another_city__is_not_possible(

@@ -20,9 +20,14 @@ from hub.chain.enums import Outcome
 from hub.chain.events import RawLog, decode_of, topics_of
 from hub.db import tables as t
 from hub.db.engine import open_engine
+from hub.index.holdings import SeriesNodes, root_of, series_tops, update_holdings
 from hub.index.projectors import PROJECTORS
-from hub.index.projectors.registry import Event
+from hub.index.projectors.registry import Event, home
 from hub.index.rows import Rows
+from mutual_recognition.holdings import of_block
+from mutual_recognition.holdings_tree import TOP, Tree, build, joined, member_root, runs_below
+from mutual_recognition.holdings_tree import Run as SerialRun
+from mutual_recognition.unit_blocks import BlockStatus
 from tests.contracts.chain import Chain
 from tests.contracts.deployment import Deployment
 from tests.contracts.run_of_operations import Run, Tally
@@ -117,6 +122,7 @@ def project(engine: Engine, events: list[Event], rng: random.Random) -> Counter[
             rows.begin(connection)
             for event in events[at : at + size]:
                 PROJECTORS[event.contract, event.name](event, rows)
+            update_holdings(rows, connection)
             rows.flush()
         if rng.random() < 0.3:
             rows.forget()
@@ -152,6 +158,36 @@ def test_blocks__as_the_ledger_has_them__and_no_others(projected: Projected) -> 
         pledge = ledger.getPledge(series, first)
         assert (row["pledged_to"], row["pledged_until"]) == (str(pledge.institution).lower(), pledge.until)
         assert raw(row["beneficiary"]) == ledger.beneficiaryOf(series, first)
+
+
+def test_holdings__of_every_member__are_the_tree_made_from_the_unit_blocks(projected: Projected) -> None:
+    """The trees, kept up range by range, beside trees made from scratch of all blocks that a member can see."""
+    to_member = {row["transfer"]: row["to_member"] for row in projected.rows(t.transfers)}
+    seen: defaultdict[tuple[int, bytes], list[SerialRun]] = defaultdict(list)
+    blocks = sorted(projected.rows(t.unit_blocks), key=lambda row: (row["series"], row["first"]))
+    members = {row["holder"] for row in blocks} | set(to_member.values()) | {home(row["series"]) for row in blocks}
+    for row in blocks:
+        to = to_member[row["transfer"]] if row["status"] == BlockStatus.IN_TRANSIT.value else 0
+        for member in members:
+            place = of_block(member, home(row["series"]), row["holder"], row["status"], to)
+            if place is not None:
+                seen[member, raw(row["series"])].append(SerialRun(row["first"], row["last"], place))
+    with projected.engine.connect() as connection:
+        for member in members:
+            expected = {}
+            for (of, series), runs in seen.items():
+                if of == member:
+                    nodes = Tree()
+                    top = build(joined(runs), nodes)
+                    assert top is not None
+                    expected[series] = top.hash()
+                    kept = SeriesNodes(connection, member, series)
+                    assert list(runs_below(kept, kept.get(TOP, 0))) == list(joined(runs))
+            assert series_tops(connection, member) == expected
+            assert root_of(connection, member)[0] == member_root(member, expected)
+        statuses = {run.place.status for runs in seen.values() for run in runs if run.place}
+    assert statuses == {"available", "in_transit", "pending", "retired", "cancelled"}
+    assert len(members) > 3
 
 
 def test_issuances__conserved__tally_by_status_is_the_ledgers(projected: Projected) -> None:

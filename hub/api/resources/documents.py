@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.api.hub import TheHub
 from hub.api.pages import Page, Pages
-from hub.api.problems import NO_SUCH
+from hub.api.problems import NO_SUCH, NotFound, NotIdentified, RequestRefused
+from hub.api.readers import Authorization, reader_of
 from hub.api.shapes import (
     Address,
     Id12,
@@ -26,13 +27,12 @@ from hub.api.shapes import (
     example_of,
     moment,
 )
-from hub.api.snapshots import At
-from hub.db import tables as t
-from hub.documents.audience import readable_by
+from hub.api.snapshots import At, refuse_unknown_parameters
 from hub.documents.messages import DocumentSeal
 from hub.documents.seals import MOST_DOCUMENTS, SealedBatch
-from hub.documents.store import LISTING, get
-from hub.index.queries import Row, find
+from hub.documents.search import LISTING, LONGEST_SEARCH, SearchRefused, Standing, conditions, standings
+from hub.documents.store import get, get_seal
+from hub.index.queries import Row
 from mutual_recognition.documents import DocumentKind
 
 router = APIRouter(tags=["documents"])
@@ -55,14 +55,27 @@ class DocumentEntry(BaseModel):
     code: Annotated[str | None, Field(examples=["SHCER02010022024II 1"])]
     title_zh: Annotated[str | None, Field(examples=["居民低碳用电（示例）"])]
     title_en: Annotated[str | None, Field(examples=["Residential low-carbon electricity (illustrative)"])]
+    methodology: Annotated[Id12 | None, Field(description="id of the methodology that it is, or is about")]
+    withdraws: Annotated[Id32 | None, Field(description="of a notice: the document that stands no longer")]
+    superseded_by: Annotated[Id32 | None, Field(description="the newest version, as far as the reader may know")]
+    withdrawn_by: Annotated[Id32 | None, Field(description="the notice that withdrew it")]
     seal: Annotated[Id32, Field(description="manifest; see /v1/seals/{manifest}")]
     received_at: Moment | None
+    arrived: Annotated[
+        int, Field(description="place in the order of arrival: what `since` takes", examples=[1767225600000000])
+    ]
 
     @staticmethod
-    def of(row: Row) -> DocumentEntry:
+    def of(row: Row, standing: Standing) -> DocumentEntry:
         """From a row of `documents`."""
-        told = {name: row[name] for name in DocumentEntry.model_fields if name != "received_at"}
-        return DocumentEntry(**told, received_at=moment(row["received_at"]))
+        apart = {"received_at", "superseded_by", "withdrawn_by"}
+        told = {name: row[name] for name in DocumentEntry.model_fields if name not in apart}
+        return DocumentEntry(
+            **told,
+            superseded_by=standing.superseded_by,
+            withdrawn_by=standing.withdrawn_by,
+            received_at=moment(row["received_at"]),
+        )
 
 
 class SealGiven(BaseModel):
@@ -162,28 +175,53 @@ def put_documents(hub: TheHub, batch: BatchSent) -> BatchStored:
 def list_documents(
     at: At,
     pages: Pages,
-    kind: Annotated[DocumentKind | None, Query()] = None,
+    kind: Annotated[list[DocumentKind] | None, Query(max_length=20, description="one or several")] = None,
     member: MemberQuery = None,
     registry: Annotated[str | None, Query(max_length=100)] = None,
     record: Annotated[str | None, Query(max_length=200)] = None,
+    version: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
+    audience: Annotated[str | None, Query(max_length=20)] = None,
     describes: Id12Query = None,
+    methodology: Id12Query = None,
+    withdraws: Id32Query = None,
     seal: Id32Query = None,
+    text: Annotated[
+        str,
+        Query(max_length=LONGEST_SEARCH, description="words in Chinese or English, each of which is to be there"),
+    ] = "",
+    since: Annotated[int, Query(ge=0, lt=2**63, description="only what arrived after this `arrived`")] = 0,
+    before: Annotated[int, Query(ge=0, lt=2**63, description="only what arrived before this `arrived`")] = 0,
+    current: Annotated[bool, Query(description="only what is neither superseded nor withdrawn")] = False,
 ) -> Page[DocumentEntry]:
-    """Documents by kind, member and record. Audience: each reader sees what the documents' own audiences allow."""
+    """Documents: search by text, filter, or follow what arrives with `since`. Audience: each reader sees what the
+    documents' own audiences allow; what is for others leaves no trace in lists, counts, pages and ETags."""
     filters = {
-        "kind": None if kind is None else kind.value,
         "member": member,
         "registry": registry,
         "record": record,
+        "version": version,
+        "audience": audience,
         "describes": describes,
+        "methodology": methodology,
+        "withdraws": withdraws,
         "seal": seal,
     }
+    kinds = [one.value for one in kind or ()]
+    try:
+        also = conditions(
+            at.connection, at.reader, words=text, kinds=kinds, since=since, before=before, current=current
+        )
+    except SearchRefused as refused:
+        raise RequestRefused(
+            refused.reason, what=refused.value, where="query parameter text", code=refused.code
+        ) from refused
 
     def build(rows: Sequence[Row]) -> list[DocumentEntry]:
         at.hub.documents.note_access(at.reader, rows, "list", at.hub.clock())
-        return [DocumentEntry.of(row) for row in rows]
+        standing = standings(at.connection, rows, at.reader)
+        return [DocumentEntry.of(row, standing[row["digest"]]) for row in rows]
 
-    return pages.read(at, LISTING, filters, build, also=[readable_by(at.reader)])
+    return pages.read(at, LISTING, filters, build, also=also)
 
 
 @router.get("/documents/{digest}", responses=answers(DocumentAnswer) | NO_SUCH)
@@ -194,7 +232,7 @@ def read_document(at: At, digest: Id32Path) -> DocumentAnswer:
         raise at.missing("document", digest)
     at.hub.documents.note_access(at.reader, [row], "read", at.hub.clock())
     return DocumentAnswer(
-        entry=DocumentEntry.of(row),
+        entry=DocumentEntry.of(row, standings(at.connection, [row], at.reader)[digest]),
         document=json.loads(row["canonical"]),
         seal=SealGiven(**_seal(row | {"manifest": row["seal"], "member": row["sealed_by"]})),
     )
@@ -220,10 +258,43 @@ def read_canonical(at: At, digest: Id32Path) -> Response:
     return Response(bytes(row["canonical"]), media_type="application/json")
 
 
+class ImportNoted(BaseModel):
+    """An import, recorded: kept for three years."""
+
+    digest: Id32
+    member: MemberCode
+    reader: Address
+    at: Moment | None
+
+
+@router.post("/documents/{digest}/imports", responses=answers(ImportNoted, "Recorded") | NO_SUCH)
+def note_import(request: Request, hub: TheHub, digest: Id32Path, authorization: Authorization) -> ImportNoted:
+    """Says that the reader's member takes this document into its own work; recorded, and seen by who published it.
+
+    Audience: officers of members, of documents that they may read; to others those are not there (404).
+    """
+    refuse_unknown_parameters(request)
+    with hub.reading.connect() as connection:
+        reader = reader_of(connection, hub, authorization)
+        if reader.is_public:
+            raise NotIdentified(
+                "an import is recorded under the name of a member",
+                where="header Authorization",
+                remedy="send a reading order of one of your officers",
+                code="reader_needed",
+            )
+        row = get(connection, digest, reader)
+    if row is None:
+        raise NotFound(f"there is no document {digest}", what=digest)
+    now = hub.clock()
+    hub.documents.note_access(reader, [row], "import", now)
+    return ImportNoted(digest=digest, member=reader.member, reader=reader.address, at=moment(now))
+
+
 @router.get("/seals/{manifest}", responses=answers(SealAnswer) | NO_SUCH)
 def read_seal(at: At, manifest: Id32Path) -> SealAnswer:
-    """A seal and the digests it is over; digests say nothing of what is in a document. Audience: public."""
-    row = find(at.connection, t.seals, manifest)
+    """A seal and the digests it is over. Audience: whoever may read one of its documents; to others it is not there."""
+    row = get_seal(at.connection, manifest, at.reader)
     if row is None:
         raise at.missing("seal", manifest)
     packed = bytes(row["digests"])

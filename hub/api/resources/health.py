@@ -14,10 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.api.hub import Hub, TheHub
 from hub.api.shapes import example_of
-from hub.documents.store import revision
+from hub.documents.store import how_many
 from hub.errors import RetryLater
 from hub.index.queries_status import Position, counts, position, schema_is_current
 from hub.relay.outbox import count_by_status
+from hub.sync_status.figures import figures
+from hub.sync_status.store import reports
 
 router = APIRouter(tags=["health"])
 
@@ -137,10 +139,12 @@ class _Figures(Collector):
                 for name, count in counts(connection).items():
                     rows.add_metric([name], count)
                 yield rows
-                yield GaugeMetricFamily("yrdhub_documents", "Documents kept", value=revision(connection))
+                yield GaugeMetricFamily("yrdhub_documents", "Documents kept", value=how_many(connection))
                 relays = GaugeMetricFamily("yrdhub_relayed_orders", "Orders handed in", labels=["status"])
                 for name, count in count_by_status(connection).items():
                     relays.add_metric([name], count)
                 yield relays
+                facts = [report.facts for report in reports(connection)]
+                yield from figures(facts, self._hub.clock())
         except RetryLater:
             return

@@ -33,8 +33,25 @@ from hub.db.tables.credits import (
     verifications,
 )
 from hub.db.tables.filings import assets, external_locks, methodologies, projects
-from hub.db.tables.own import document_accesses, documents, relays, seals
-from hub.db.tables.recognition import cap_use, declined, entries, recognitions, terms
+from hub.db.tables.observed import accepted as observed_accepted
+from hub.db.tables.observed import changes as observed_changes
+from hub.db.tables.observed import drifts as observed_drifts
+from hub.db.tables.observed import loads as observed_loads
+from hub.db.tables.observed import projects as observed_projects
+from hub.db.tables.observed import refusals as observed_refusals
+from hub.db.tables.observed import units as observed_units
+from hub.db.tables.own import (
+    document_accesses,
+    document_marks,
+    document_reads,
+    document_texts,
+    documents,
+    relays,
+    seals,
+)
+from hub.db.tables.recognition import cap_use, declined, entries, recognition_events, recognitions, terms
+from hub.db.tables.reconciliation import holding_nodes, holding_roots, reconciliations
+from hub.db.tables.sync_status import sync_status
 
 CHAIN = (cursor, blocks, raw_logs)
 
@@ -52,6 +69,7 @@ PROJECTIONS = (
     assets,
     external_locks,
     recognitions,
+    recognition_events,
     terms,
     declined,
     entries,
@@ -66,9 +84,28 @@ PROJECTIONS = (
     holds,
     serial_events,
     requests,
+    holding_nodes,
+    holding_roots,
 )
 
-OWN = (seals, documents, document_accesses, relays)
+OWN = (
+    seals,
+    documents,
+    document_marks,
+    document_texts,
+    document_accesses,
+    document_reads,
+    relays,
+    reconciliations,
+    sync_status,
+    observed_loads,
+    observed_refusals,
+    observed_projects,
+    observed_units,
+    observed_changes,
+    observed_drifts,
+    observed_accepted,
+)
 
 __all__ = [
     "CHAIN",
@@ -84,18 +121,32 @@ __all__ = [
     "cursor",
     "declined",
     "document_accesses",
+    "document_marks",
+    "document_reads",
+    "document_texts",
     "documents",
     "entries",
     "external_locks",
+    "holding_nodes",
+    "holding_roots",
     "holds",
     "issuances",
     "members",
     "metadata",
     "methodologies",
+    "observed_accepted",
+    "observed_changes",
+    "observed_drifts",
+    "observed_loads",
+    "observed_projects",
+    "observed_refusals",
+    "observed_units",
     "officers",
     "projects",
     "raw_logs",
+    "recognition_events",
     "recognitions",
+    "reconciliations",
     "register_code",
     "relays",
     "requests",
@@ -104,6 +155,7 @@ __all__ = [
     "serial_events",
     "series",
     "settings",
+    "sync_status",
     "terms",
     "transfers",
     "unit_blocks",

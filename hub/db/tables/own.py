@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     JSON,
     Column,
     Index,
@@ -10,9 +11,11 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
+    Text,
+    event,
 )
 
-from hub.db.tables.columns import ADDRESS, ID12, id32, metadata, whole
+from hub.db.tables.columns import ADDRESS, ID12, id12, id32, metadata, whole
 
 seals = Table(
     "document_seals",
@@ -43,10 +46,40 @@ documents = Table(
     Column("canonical", LargeBinary, nullable=False),
     id32("seal"),
     whole("received_at"),
+    # the order of arrival: microseconds, made to grow from one to the next by steps that say nothing of what is between
+    whole("arrived"),
+    id12("methodology", null=True),
+    id32("withdraws", null=True),
     Index("ix_documents_member", "member", "kind", "record"),
     Index("ix_documents_describes", "describes"),
-    Index("ix_documents_received_at", "received_at", "digest"),
+    Index("ix_documents_arrived", "arrived", unique=True),
+    Index("ix_documents_seal", "seal"),
+    Index("ix_documents_methodology", "methodology"),
+    Index("ix_documents_withdraws", "withdraws"),
 )
+
+document_marks = Table(
+    "document_marks",
+    metadata,
+    Column("audience", String(20), primary_key=True),
+    whole("member", key=True),
+    whole("newest"),
+)
+"""The newest arrival of each audience and home member: what a reader's ETag is made of."""
+
+document_texts = Table(
+    "document_texts",
+    metadata,
+    whole("arrived", key=True),
+    Column("words", Text, nullable=False),
+)
+"""What of a document is searched, folded; `document_words` is its index of trigrams on SQLite."""
+
+CREATE_DOCUMENT_WORDS = (
+    "CREATE VIRTUAL TABLE document_words USING fts5(words, content='document_texts', content_rowid='arrived', "
+    "tokenize='trigram')"
+)
+event.listen(document_texts, "after_create", DDL(CREATE_DOCUMENT_WORDS).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 
 document_accesses = Table(
     "document_accesses",
@@ -59,7 +92,17 @@ document_accesses = Table(
     Column("how", String(10), nullable=False),
     Index("ix_document_accesses_digest", "digest"),
     Index("ix_document_accesses_at", "at"),
+    Index("ix_document_accesses_member", "member"),
 )
+
+document_reads = Table(
+    "document_reads",
+    metadata,
+    id32("digest", key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    whole("reads"),
+)
+"""Reads of public documents: only how many on which day (number since 1970, UTC+8), never whose."""
 
 relays = Table(
     "relays",

@@ -55,6 +55,24 @@ declined = Table(
     *seen(),
 )
 
+recognition_events = Table(
+    "recognition_events",
+    metadata,
+    whole("block_number", key=True),
+    Column("log_index", Integer, primary_key=True, autoincrement=False),
+    whole("block_time"),
+    Column("event", String(20), nullable=False),
+    id32("subject"),
+    whole("member"),
+    whole("home"),
+    whole("terms"),
+    id32("cause"),
+    Index("ix_recognition_events_subject", "subject", "member"),
+    sqlite_with_rowid=False,
+)
+"""What became of a recognition, in order: recognised, retermed, suspended, resumed, ended. `cause`: the ballot, or the
+member's own order where it ended its own."""
+
 entries = Table(
     "entries",
     metadata,

@@ -223,7 +223,10 @@ def transfer_withdrawn(event: Event, rows: Rows) -> None:
 
 @projectors.on("TransferExpired")
 def transfer_expired(event: Event, rows: Rows) -> None:
-    _return(event, rows, _EXPIRED, "transfer_expired")
+    transfer = _return(event, rows, _EXPIRED, "transfer_expired")
+    # anyone may end it, and it ends once: for its sender, the transfer's own id is the request that asked for it
+    asked = {"request": event.args["transfer"], "member": transfer["from_member"], "contract": event.contract}
+    rows.put(tables.requests, asked | {"event": event.name, "tx_hash": event.tx_hash} | event.seen())
 
 
 @projectors.on("Retired")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.db import tables
-from hub.index.projectors.registry import Event, Projectors, note_request
+from hub.index.projectors.registry import ZERO32, Event, Projectors, note_request
 from hub.index.rows import Rows
 from mutual_recognition.identifiers import member_of, parse_subject
 
@@ -44,6 +44,8 @@ def recognised(event: Event, rows: Rows) -> None:
         "ballot": a["ballot"],
     }
     rows.put(tables.terms, row | event.seen())
+    anew = before is not None and not before["revoked"]
+    _note(event, rows, "retermed" if anew else "recognised", a["terms"], a["ballot"])
     if rows.find(tables.declined, a["subject"], a["member"]) is not None:
         rows.remove(tables.declined, a["subject"], a["member"])
 
@@ -58,6 +60,7 @@ def recognition_not_consented(event: Event, rows: Rows) -> None:
 def recognition_suspension_changed(event: Event, rows: Rows) -> None:
     a = event.args
     rows.change(tables.recognitions, a["subject"], a["member"], suspended=a["suspended"])
+    _note(event, rows, "suspended" if a["suspended"] else "resumed", _terms(event, rows), a["ballot"])
 
 
 @projectors.on("RecognitionEnded")
@@ -65,6 +68,8 @@ def recognition_ended(event: Event, rows: Rows) -> None:
     a = event.args
     rows.change(tables.recognitions, a["subject"], a["member"], revoked=a["effect"])
     note_request(event, rows, a["member"])
+    by_ballot = a["ballot"] != ZERO32
+    _note(event, rows, "ended", _terms(event, rows), a["ballot"] if by_ballot else a["request"])
 
 
 @projectors.on("EntryFormed")
@@ -91,3 +96,15 @@ def entry_formed(event: Event, rows: Rows) -> None:
 def cap_drawn(event: Event, rows: Rows) -> None:
     a = event.args
     rows.put(tables.cap_use, {"terms": a["terms"], "year": a["year"], "arrived_kg": a["arrivedKg"]})
+
+
+def _terms(event: Event, rows: Rows) -> int:
+    standing = rows.find(tables.recognitions, event.args["subject"], event.args["member"])
+    return int(standing["terms"]) if standing is not None else 0
+
+
+def _note(event: Event, rows: Rows, what: str, terms: int, cause: str) -> None:
+    a = event.args
+    _, identifier, _ = parse_subject(bytes.fromhex(a["subject"][2:]))
+    told = {"event": what, "subject": a["subject"], "member": a["member"], "home": member_of(identifier)}
+    rows.put(tables.recognition_events, told | {"terms": terms, "cause": cause} | event.seen())

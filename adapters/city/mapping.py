@@ -1,0 +1,150 @@
+"""A city's whole mapping in one object: its kinds of records, its words, its books, and how it takes effects.
+
+A city's `mapping.py` fills it in; the adapters of `feed.py`, `file_feed.py` and `rest_feed.py` do the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from adapters.city.columns import Shape
+from adapters.city.records import Status, UnitRange
+from adapters.city.telling import Told, Value
+from hub.errors import ConfigurationWrong
+from mutual_recognition.documents import Json
+from mutual_recognition.periods import UTC_PLUS_8
+from mutual_recognition.purposes import Purpose
+
+
+class HoldingLine(BaseModel):
+    """A line of a registry's books: serials, their status there, and the member that holds them now when they have
+    left (0: they are here)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+    units: UnitRange
+    status: Status
+    elsewhere: int = 0
+
+
+WHAT = (
+    *("transfer_proposed", "transfer_accepted", "transfer_rejected", "transfer_expired", "transfer_withdrawn"),
+    *("incoming_pending", "incoming_final", "incoming_returned"),
+    *("retired_elsewhere", "cancelled_elsewhere", "moved_elsewhere", "cancelled"),
+    *("held", "lifted", "recognition_changed", "record_status"),
+)
+"""Everything that a registry is told (`telling.py`)."""
+
+
+def instant_in_shanghai(value: datetime) -> str:
+    """ISO 8601 to the second, at UTC+8."""
+    return value.astimezone(UTC_PLUS_8).isoformat(timespec="seconds")
+
+
+def units_as_object(units: UnitRange) -> Json:
+    """A range as an object with fields of our own choice, for a registry that has none."""
+    return {
+        "home": f"{units.home:06d}",
+        "series": units.series,
+        "kg_per_serial": units.kg_per_serial,
+        "first": str(units.serials.first),
+        "last": str(units.serials.last),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class EffectForm:
+    """How a registry takes effects: what it calls each thing and each field (a name left out stays the hub's own), and
+    how it writes days, instants and ranges. `lists` False: ranges and lists become one text, joined by `joined_by`.
+    `read_units` reads a range back that `write_units` wrote (for the sample registry)."""
+
+    key: str = "key"
+    what: str = "what"
+    occurred_at: str = "occurred_at"
+    proof: str = "proof"
+    words: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    write_day: Callable[[date], Json] = date.isoformat
+    write_instant: Callable[[datetime], Json] = instant_in_shanghai
+    write_units: Callable[[UnitRange], Json] = units_as_object
+    read_units: Callable[[Json], UnitRange] | None = None
+    lists: bool = True
+    joined_by: str = ";"
+
+    def body(self, key: str, told: Told) -> dict[str, Json]:
+        """An effect as this registry takes it."""
+        body: dict[str, Json] = {
+            self.key: key,
+            self.what: self.words.get(told.what, told.what),
+            self.occurred_at: self.write_instant(told.occurred_at),
+            self.proof: told.proof,
+        }
+        return body | {self.fields.get(name, name): self._written(value) for name, value in told.fields.items()}
+
+    def _written(self, value: Value) -> Json:
+        match value:
+            case datetime():
+                return self.write_instant(value)
+            case date():
+                return self.write_day(value)
+            case tuple():
+                items = [self.write_units(item) if isinstance(item, UnitRange) else item for item in value]
+                return items if self.lists else self.joined_by.join(str(item) for item in items)
+            case _:
+                return value
+
+
+@dataclass(frozen=True, slots=True)
+class CityMapping:
+    """`shapes`: each native kind in the order in which kinds build on each other; a kind that says two things at once
+    (an issuance with its verification) has two shapes. `holding`: a line of the books; None: it publishes none.
+    `effects` None: it takes none, and a person books from the work list. `passed_over`: kinds that the hub has no
+    interest in, each with the reason. Raises ConfigurationWrong for a shape that leaves attributes of its record out.
+    """
+
+    title: str
+    shapes: Mapping[str, Shape[Any] | Sequence[Shape[Any]]]
+    purposes: Mapping[str, Purpose]
+    holding: Shape[HoldingLine] | None = None
+    effects: EffectForm | None = None
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        every = [shape for kind in self.shapes for shape in self.shapes_of(kind)]
+        for shape in [*every, *([self.holding] if self.holding else [])]:
+            filled = {column.attribute for column in (*shape.columns, *shape.beside)}
+            filled |= set(shape.constants) | set(shape.derived)
+            fields = shape.model.model_fields
+            left_out = [name for name, about in fields.items() if about.is_required() and name not in filled]
+            unknown = sorted(filled - set(fields))
+            if left_out or unknown:
+                raise ConfigurationWrong(
+                    f"the mapping of {shape.kind} does not fill {shape.model.__name__} (left out: "
+                    f"{', '.join(left_out) or 'nothing'}; no such attribute: {', '.join(unknown) or 'none'})",
+                    code="mapping_incomplete",
+                    what=shape.kind,
+                    where="the adapter's mapping",
+                    remedy="give each attribute a column, a constant or a derivation",
+                )
+
+    def shapes_of(self, kind: str) -> tuple[Shape[Any], ...]:
+        """The shapes of a native kind; none for a kind that the mapping does not know."""
+        found = self.shapes.get(kind, ())
+        return (found,) if isinstance(found, Shape) else tuple(found)
+
+    def names_of(self, kind: str) -> list[str]:
+        """Every native field of a kind that some shape of it reads."""
+        return list(dict.fromkeys(name for shape in self.shapes_of(kind) for name in shape.names))
+
+    def check_names(self, kind: str, names: Sequence[str], where: str) -> None:
+        """Raises ConfigurationWrong (`schema_changed`) when the fields of a record are not those of the mapping."""
+        shapes = self.shapes_of(kind)
+        every = {name for shape in shapes for name in (*shape.names, *(column.name for column in shape.beside))}
+        for shape in shapes:
+            known_to_others = every - set(shape.names)
+            shape.check_names([name for name in names if name not in known_to_others], where)

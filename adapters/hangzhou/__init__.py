@@ -1,0 +1,1 @@
+"""The Hangzhou registry over its PostgreSQL database."""

@@ -1,0 +1,1 @@
+"""The Hefei registry in a workbook that people edit."""

@@ -1,0 +1,199 @@
+"""The audit trail: of serials that differ, what each side has on record, and what that makes of the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from adapters.protocol import NativeRecord, RegistryAdapter
+from adapters.sync.city_holdings import CityHoldings
+from adapters.sync.disputed import touched_by
+from adapters.sync.journal import Journal
+from hub.errors import RecordRefused
+from mutual_recognition.books import Directory
+from mutual_recognition.documents import Json
+from mutual_recognition.holdings import CONTRADICTION
+from mutual_recognition.holdings_tree import Difference, Place
+from mutual_recognition.identifiers import member_of
+from mutual_recognition.reconciliation import WORDS, Cause, ChainHoldings
+from mutual_recognition.records import Record, SeriesName
+from mutual_recognition.refusal import Refusal
+from mutual_recognition.serials import SerialRange
+
+_LARGEST_EXACT = 2**53 - 1
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A difference and what is known of it. `series`: id (12 bytes); `named`: registry and code, where known."""
+
+    series: bytes
+    named: SeriesName | None
+    difference: Difference
+    cause: Cause
+    why: str
+    chain: Sequence[Mapping[str, Json]]
+    registry: Sequence[Mapping[str, Json]]
+
+    def to_json(self) -> dict[str, Json]:
+        """As a result keeps it."""
+        words, remedy = WORDS[self.cause]
+        one = self.difference
+        return {
+            "series": "0x" + self.series.hex(),
+            "code": self.named.code if self.named else "",
+            "home": member_of(self.series),
+            "first": at_most_exact(one.first),
+            "last": at_most_exact(one.last),
+            "in_the_books": _place(one.ours),
+            "on_the_chain": _place(one.theirs),
+            "cause": self.cause.value,
+            "in_flight": self.cause.in_flight,
+            "in_words": words + (f" ({self.why})" if self.why else ""),
+            "remedy": remedy,
+            "chain_events": list(self.chain),
+            "registry_records": list(self.registry),
+        }
+
+
+class Investigator:
+    """Looks into differences of one registry, all at one moment."""
+
+    def __init__(
+        self,
+        adapter: RegistryAdapter,
+        journal: Journal,
+        directory: Directory,
+        chain: ChainHoldings,
+        books: CityHoldings,
+    ) -> None:
+        self._adapter = adapter
+        self._profile = adapter.profile
+        self._journal = journal
+        self._directory = directory
+        self._chain = chain
+        self._books = books
+        self._under_way: list[tuple[bytes, SerialRange, NativeRecord, str, str]] | None = None
+
+    def look_into(self, series: bytes, difference: Difference, *, in_detail: bool) -> Finding:
+        """One difference. `in_detail`: with the records of both sides."""
+        named = self._named(series)
+        if not in_detail:  # beyond some hundreds: what the two places alone say
+            cause, why = self._cause(series, difference, [], [], [])
+            return Finding(series, named, difference, cause, why, [], [])
+        chain = self._chain.story(series, difference.first, difference.last)
+        told = self._told(series, named, difference)
+        registry = [
+            {"record": record.native_id, "kind": record.kind, "status": status, "code": code, "source": record.source}
+            for found, serials, record, status, code in self._records()
+            if found == series and serials.first <= difference.last and difference.first <= serials.last
+        ]
+        behind = self._journal.records_behind([bytes.fromhex(str(event["reference"])[2:]) for event in chain])
+        cause, why = self._cause(series, difference, told, registry, behind)
+        effects = [{"effect": key, "status": status, "reason": reason} for key, status, reason in told]
+        done = [
+            {"record": row["native_id"], "kind": row["kind"], "status": "done", "code": "", "source": row["source"]}
+            for row in behind
+        ]
+        return Finding(
+            series,
+            named,
+            difference,
+            cause,
+            why,
+            [{name: at_most_exact(value) for name, value in event.items()} for event in chain[-_SHOWN:]],
+            [*registry, *done, *effects][:_SHOWN],
+        )
+
+    def waits_for_settlement(self, series: bytes, one: Difference) -> bool:
+        """Whether a record of the registry that would make both sides agree is held back by the dispute alone."""
+        return any(
+            found == series and serials.first <= one.first and one.last <= serials.last and code == "serials_disputed"
+            for found, serials, _, _, code in self._records()
+        )
+
+    def _cause(
+        self,
+        series: bytes,
+        difference: Difference,
+        told: Sequence[tuple[str, str, str]],
+        registry: Sequence[Mapping[str, Json]],
+        behind: Sequence[Mapping[str, Json]],
+    ) -> tuple[Cause, str]:
+        ours, theirs = difference.ours, difference.theirs
+        if ours is not None and ours.status == CONTRADICTION:
+            lines = self._books.lines_at(series, difference.first, difference.last, 4)
+            said = "; ".join(f"{first}-{last} {status} with {holder}" for first, last, holder, status in lines)
+            return Cause.BOOKED_TWICE, said
+        last = told[-1] if told else None
+        if last is not None and last[1] == "queued":
+            return Cause.TELLING, last[0]
+        if last is not None and last[1] in {"person", "unanswered"}:
+            return Cause.NEVER_TOLD, last[0]
+        if last is not None and last[1] == "refused":
+            return Cause.REFUSED_BY_REGISTRY, last[2]
+        for row in registry:
+            record = f"{row['kind']} {row['record']}"
+            if row["status"] == "held":
+                return Cause.HELD_BACK, f"{record}: {row['code']}"
+            return Cause.REPORTING, record
+        if theirs is None:
+            return Cause.NEVER_ISSUED, ""
+        if ours is None:
+            return Cause.LOST_IN_BOOKS, ""
+        if last is not None and last[1] == "booked" and not self._changed_after(ours, theirs, behind):
+            return Cause.MISBOOKED, last[0]
+        published = [row for row in behind if row["function"] in {"retire", "correct", "propose"}]
+        if published and (theirs.status in {"retired", "cancelled", "in_transit"} or theirs.holder != ours.holder):
+            return Cause.MISFILED, f"{published[-1]['kind']} {published[-1]['native_id']}"
+        return Cause.CHANGED_IN_BOOKS, ""
+
+    @staticmethod
+    def _changed_after(ours: Place, theirs: Place, behind: Sequence[Mapping[str, Json]]) -> bool:
+        """Whether the registry's own record, not what it was told, is what the chain followed last."""
+        return bool(behind) and theirs.holder == ours.holder
+
+    def _told(self, series: bytes, named: SeriesName | None, one: Difference) -> list[tuple[str, str, str]]:
+        home = member_of(series)
+        code = named.code if named is not None else ""
+        effects = self._journal.effects_on("0x" + series.hex(), code, home, one.first, one.last)
+        return [
+            (f"{effect.kind.value} in block {effect.block_number}", status, reason)
+            for effect, status, reason in effects
+            if effect.kind.value not in {"held", "lifted", "refused", "transfer_proposed", "recognition_changed"}
+        ]
+
+    def _records(self) -> list[tuple[bytes, SerialRange, NativeRecord, str, str]]:
+        """Records that are not on the chain, with the serials they speak of; read once."""
+        if self._under_way is None:
+            self._under_way = []
+            for row, code in self._journal.unsettled_records():
+                record = self._journal.native_of(row)
+                for one in self._translated(record):
+                    touched = touched_by(one, self._profile.member, self._profile.registry)
+                    if touched is not None:
+                        self._under_way.append((*touched, record, str(row["status"]), code))
+        return self._under_way
+
+    def _translated(self, record: NativeRecord) -> Sequence[Record]:
+        try:
+            return self._adapter.translate(record)
+        except (RecordRefused, Refusal):
+            return []
+
+    def _named(self, series: bytes) -> SeriesName | None:
+        known = self._books.name_of(series)
+        if known is not None:
+            return known
+        found = self._directory.series_name(series)
+        return None if found is None else SeriesName(member=member_of(series), registry=found[0], code=found[1])
+
+
+def at_most_exact(value: Json) -> Json:
+    """A number as a document carries it: text beyond 2**53 - 1."""
+    return str(value) if isinstance(value, int) and abs(value) > _LARGEST_EXACT else value
+
+
+def _place(place: Place | None) -> Json:
+    return None if place is None else {"holder": place.holder, "status": place.status}
