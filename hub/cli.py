@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cadt": ("hub.commands.cadt", "CAD Trust: list a city's credits there; check, compare, import its files"),
     "observe": ("hub.commands.observe", "What public programmes publish: load, follow changes, accept new columns"),
     "reconcile": ("hub.commands.reconcile", "Compare a registry's books with the chain, to the serial"),
+    "scenarios": ("hub.commands.scenarios", "Personal scenario records, in the city's own store"),
     "api": ("hub.commands.api", "Serve the HTTP interface: reads, documents, orders to relay"),
     "relay": ("hub.commands.relay", "Send the signed orders that the API took"),
     "deploy": ("hub.commands.deploy", "Create the registers on the chain, once, by a constitution"),

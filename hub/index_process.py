@@ -20,7 +20,7 @@ from hub.documents.store import DocumentStore, Stored
 from hub.errors import RetryLater, YrdhubError
 from hub.index.indexer import Indexer, Progress
 
-_LOOK_EVERY = 0.05
+_LOOK_EVERY = 0.1
 """Seconds between two looks at the chain's head, when nothing new was there."""
 _END_WITHIN = 10.0
 

@@ -126,6 +126,8 @@ class GatewayClient:
             raise _again("answer_cut_short", f"the answer cannot be read: {broken}", where) from None
         response: dict[str, Any] = json.loads(signed, parse_float=str)
         code = str(response.get("result_code", ""))
+        if code in _KEY_REFUSED:  # signed with the key that we do not have, and it carries no data
+            raise self._refused(code, str(response.get("result_msg", ""))[:200], where)
         if given and not matches(given, answer_signature(signed, secret)):
             raise _again("answer_signature_wrong", "the answer's signature is not the platform's", where)
         if code.upper() != OK:

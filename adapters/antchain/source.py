@@ -110,11 +110,12 @@ class AntchainSource:
         page of a day; the days before it are read again as far as `lookback_days`."""
         today = datetime.now(UTC_PLUS_8).date()
         reached = _day_of(cursor) if cursor else self._settings.since - timedelta(days=1)
-        start = max(self._settings.since, reached + timedelta(days=1 - self._settings.lookback_days))
-        day = since or min(start, reached + timedelta(days=1), today)
+        day = since or max(self._settings.since, reached + timedelta(days=1 - self._settings.lookback_days))
         while day <= today:
-            yield from self._day(day, max(reached, day - timedelta(days=1)), min(max(reached, day), today))
-            day += timedelta(days=1)
+            # today is not over, and a day that leaves a gap behind it moves nothing
+            after = day if day == reached + timedelta(days=1) and day < today else reached
+            yield from self._day(day, reached, after)
+            reached, day = after, day + timedelta(days=1)
 
     def _day(self, day: date, before: date, after: date) -> Iterator[ScenarioPage]:
         """The pages of a day. Acts may be added while it is read, which moves pages: it is read again until it holds as

@@ -1,7 +1,8 @@
 """Two files of CAD Trust, cell by cell: equal, different by a named normalisation (`normal.py`), or plainly different.
 
-Rows are compared in their order within each table, which is the order in which this hub writes them. A workbook and
-JSON of the same records compare too, since JSON is read into the same tables.
+Rows are matched by what they are (a record's key, else a unit's block and whose it is), whatever order they stand in;
+in the same order this takes no memory. A workbook and JSON of the same records compare too, since JSON is read into the
+same tables.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from adapters.cad_trust.model import PROJECTS, TABLES, UNITS, Table
 from adapters.cad_trust.normal import NORMALISATIONS, SERIALS, kinds, normal_value
-from adapters.cad_trust.reading import Header, Record, read_file
+from adapters.cad_trust.observed import native_id_of
+from adapters.cad_trust.reading import Header, Record, is_unnamed, read_file
 from adapters.transports.tables import Fault
 
 TOLD: Final = 20
@@ -69,10 +71,48 @@ def compare_files(left: Path, right: Path) -> Comparison:
         _compare_headings(found, headings[0][name], headings[1][name])
     for table in TABLES:
         if table.name in headings[0] or table.name in headings[1] or not (headings[0] and headings[1]):
-            rows = itertools.zip_longest(_rows(left, table), _rows(right, table))
-            for mine, theirs in rows:
+            for mine, theirs in _matched(found, table, _rows(left, table), _rows(right, table)):
                 _compare_rows(found, table, mine, theirs)
     return found
+
+
+_Row: TypeAlias = Record | Fault
+
+
+def _identity(table: Table, row: _Row) -> str:
+    if isinstance(row, Fault):
+        return f"fault|{row.code}|{row.value}"
+    if row.values.get(table.key) is not None:
+        return str(row.values[table.key])
+    if table is UNITS:
+        return native_id_of(row.values)
+    return "|".join(str(value) for value in row.values.values())
+
+
+def _matched(
+    found: Comparison, table: Table, left: Iterator[_Row], right: Iterator[_Row]
+) -> Iterator[tuple[_Row | None, _Row | None]]:
+    """Rows of both that are the same record; those in the same order at once, others as their counterpart comes."""
+    waiting: tuple[dict[str, list[_Row]], dict[str, list[_Row]]] = ({}, {})
+    for pair in itertools.zip_longest(left, right):
+        keys = [None if row is None else _identity(table, row) for row in pair]
+        if keys[0] == keys[1] and keys[0] not in waiting[0] and keys[0] not in waiting[1]:
+            yield pair
+            continue
+        for side in (0, 1):
+            row, key = pair[side], keys[side]
+            if row is None or key is None:
+                continue
+            if counterparts := waiting[1 - side].get(key):
+                other = counterparts.pop(0)
+                if not counterparts:
+                    del waiting[1 - side][key]
+                found.explained["row_order"] += 1
+                yield (row, other) if side == 0 else (other, row)
+            else:
+                waiting[side].setdefault(key, []).append(row)
+    yield from ((row, None) for rows in waiting[0].values() for row in rows)
+    yield from ((None, row) for rows in waiting[1].values() for row in rows)
 
 
 def _headings(file: Path) -> dict[str, Header]:
@@ -87,12 +127,11 @@ def _compare_headings(found: Comparison, left: Header, right: Header) -> None:
     if left.source.sheet != right.source.sheet:
         found.explained["sheet_title"] += 1
     where = f"{left.source} | {right.source}"
-    for column in left.columns:
-        if column not in right.columns:
-            found.differ(where, column, column, None)
-    for column in right.columns:
-        if column not in left.columns:
-            found.differ(where, column, None, column)
+    for column in dict.fromkeys((*left.columns, *right.columns)):
+        if column not in left.columns or column not in right.columns:
+            if is_unnamed(column):
+                continue  # told cell by cell
+            found.differ(where, column, *(column if column in one.columns else None for one in (left, right)))
 
 
 def _rows(file: Path, table: Table) -> Iterator[Record | Fault]:
@@ -133,7 +172,9 @@ def _compare_rows(found: Comparison, table: Table, left: Record | Fault | None, 
         kind, serial = known.get(column, "other"), column in SERIALS
         made, why = normal_value(kind, one, serial=serial)
         other_made, other_why = normal_value(kind, other, serial=serial)
-        if made == other_made and (why or other_why):
+        if is_unnamed(column) and (column not in left.values or column not in right.values):
+            found.explained["unnamed_column"] += 1
+        elif made == other_made and (why or other_why):
             found.explained[why or other_why] += 1
         else:
             found.differ(f"{left.source} | {right.source}", column, one, other)

@@ -25,6 +25,8 @@ NORMALISATIONS: Final[dict[str, str]] = {
     "date_as_iso": "a date cell is written as ISO 8601 text",
     "number_from_text": "a count or year kept as text is written as a number",
     "null_as_empty": "the word null, which the service writes for nothing, is an empty cell",
+    "row_order": "a row stands elsewhere: a file has no order but that of its writing",
+    "unnamed_column": "a column without a heading, such as a table's running number, is not imported",
     "sheet_title": "a sheet is written under the title by which the service finds its table",
 }
 """Name: what was done and why."""

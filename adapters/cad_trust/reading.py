@@ -47,6 +47,11 @@ def unnamed(position: int) -> str:
     return f"(column {position})"
 
 
+def is_unnamed(name: str) -> bool:
+    """Whether `unnamed` made this name."""
+    return name.startswith("(column ") and name.endswith(")")
+
+
 def read_file(
     file: Path, limits: FileLimits = DEFAULT_LIMITS, *, only: Collection[Table] | None = None
 ) -> Iterator[Item]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -108,6 +108,27 @@ def write_records(file: Path, records: Iterable[NestedRecord]) -> dict[str, int]
             case _:
                 with target.open("wb") as stream:
                     return _write_json(stream, records)
+
+
+def write_rows(
+    file: Path, tables: Sequence[tuple[Table, Sequence[str], Iterable[Mapping[str, Any]]]]
+) -> dict[str, int]:
+    """Flat rows under their own columns, unknown ones included: a sheet a table, or one record a row in JSON."""
+    if file.suffix.lower() != ".xlsx":
+        return write_records(file, (row for _, _, rows in tables for row in rows))
+    counts: dict[str, int] = {}
+    with replacing(file) as target:
+        writer = WorkbookWriter(target)
+        try:
+            for table, columns, rows in tables:
+                writer.sheet(table.sheet, columns)
+                counts[table.sheet] = 0
+                for row in rows:
+                    writer.row(table.sheet, [row.get(name) for name in columns])
+                    counts[table.sheet] += 1
+        finally:
+            writer.close()
+    return counts
 
 
 def rows_of(record: NestedRecord) -> Iterator[tuple[Table, NestedRecord]]:

@@ -15,6 +15,7 @@ from adapters.sandbox import requests as ask
 from adapters.sandbox.balances import holdings, state
 from adapters.sandbox.errors import RegistryRefusal
 from adapters.sandbox.faults import Faults
+from adapters.sandbox.misbooking import Misbook, misbook
 from adapters.sandbox.records import RECORD_TYPES, Methodology, Project
 from adapters.sandbox.registry import Registry
 from adapters.sandbox.samples import load_samples
@@ -79,6 +80,7 @@ class Control:
             "retire": (ask.Retire, registry.retire),
             "correct": (ask.Correct, registry.correct),
             "misfile": (ask.Misfile, registry.misfile),
+            "misbook": (Misbook, lambda request: misbook(registry, request)),
             "load-samples": (NoFields, lambda _: load_samples(registry)),
             "backup": (Backup, self._backup),
             "restore": (Backup, self._restore),

@@ -80,7 +80,7 @@ class Investigator:
         """One difference. `in_detail`: with the records of both sides."""
         named = self._named(series)
         if not in_detail:  # beyond some hundreds: what the two places alone say
-            cause, why = self._cause(series, difference, [], [], [])
+            cause, why = self._cause(series, difference, [], [], [], [])
             return Finding(series, named, difference, cause, why, [], [])
         chain = self._chain.story(series, difference.first, difference.last)
         told = self._told(series, named, difference)
@@ -90,7 +90,7 @@ class Investigator:
             if found == series and serials.first <= difference.last and difference.first <= serials.last
         ]
         behind = self._journal.records_behind([bytes.fromhex(str(event["reference"])[2:]) for event in chain])
-        cause, why = self._cause(series, difference, told, registry, behind)
+        cause, why = self._cause(series, difference, told, registry, chain, behind)
         effects = [{"effect": key, "status": status, "reason": reason} for key, status, reason in told]
         done = [
             {"record": row["native_id"], "kind": row["kind"], "status": "done", "code": "", "source": row["source"]}
@@ -119,6 +119,7 @@ class Investigator:
         difference: Difference,
         told: Sequence[tuple[str, str, str]],
         registry: Sequence[Mapping[str, Json]],
+        chain: Sequence[Mapping[str, Json]],
         behind: Sequence[Mapping[str, Json]],
     ) -> tuple[Cause, str]:
         ours, theirs = difference.ours, difference.theirs
@@ -127,10 +128,9 @@ class Investigator:
             said = "; ".join(f"{first}-{last} {status} with {holder}" for first, last, holder, status in lines)
             return Cause.BOOKED_TWICE, said
         last = told[-1] if told else None
-        if last is not None and last[1] == "queued":
-            return Cause.TELLING, last[0]
-        if last is not None and last[1] in {"person", "unanswered"}:
-            return Cause.NEVER_TOLD, last[0]
+        waiting = {"queued": Cause.TELLING, "person": Cause.NEVER_TOLD, "unanswered": Cause.NEVER_TOLD}
+        if last is not None and last[1] in waiting:
+            return waiting[last[1]], last[0]
         if last is not None and last[1] == "refused":
             return Cause.REFUSED_BY_REGISTRY, last[2]
         for row in registry:
@@ -142,17 +142,27 @@ class Investigator:
             return Cause.NEVER_ISSUED, ""
         if ours is None:
             return Cause.LOST_IN_BOOKS, ""
-        if last is not None and last[1] == "booked" and not self._changed_after(ours, theirs, behind):
-            return Cause.MISBOOKED, last[0]
-        published = [row for row in behind if row["function"] in {"retire", "correct", "propose"}]
-        if published and (theirs.status in {"retired", "cancelled", "in_transit"} or theirs.holder != ours.holder):
-            return Cause.MISFILED, f"{published[-1]['kind']} {published[-1]['native_id']}"
-        return Cause.CHANGED_IN_BOOKS, ""
+        return self._of_a_place(ours, theirs, last, chain, behind)
 
     @staticmethod
-    def _changed_after(ours: Place, theirs: Place, behind: Sequence[Mapping[str, Json]]) -> bool:
-        """Whether the registry's own record, not what it was told, is what the chain followed last."""
-        return bool(behind) and theirs.holder == ours.holder
+    def _of_a_place(
+        ours: Place,
+        theirs: Place,
+        told: tuple[str, str, str] | None,
+        chain: Sequence[Mapping[str, Json]],
+        behind: Sequence[Mapping[str, Json]],
+    ) -> tuple[Cause, str]:
+        """Both sides have the serials, in other places: whose word was the last that the chain followed?"""
+        marks = {"held", "hold_lifted", "hold_finished"}
+        newest = next((event for event in reversed(chain) if event["event"] not in marks), None)
+        own = {"0x" + row["request"].hex(): row for row in behind}
+        by = own.get(str(newest["reference"])) if newest is not None else None
+        if by is not None and newest is not None and newest["event"] != "issued":
+            return Cause.MISFILED, f"{by['kind']} {by['native_id']}"
+        unused = theirs.status not in {"retired", "cancelled"}
+        if by is None and told is not None and not (unused and ours.status in {"retired", "cancelled"}):
+            return Cause.MISBOOKED, told[0]
+        return Cause.CHANGED_IN_BOOKS, ""
 
     def _told(self, series: bytes, named: SeriesName | None, one: Difference) -> list[tuple[str, str, str]]:
         home = member_of(series)

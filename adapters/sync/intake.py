@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, select, update
 from adapters.protocol import Fault, NativeRecord, Page
 from adapters.sync import tables as t
 from adapters.sync.documents_out import DOCUMENT
-from adapters.sync.journal_store import MARK, JournalStore, mark
+from adapters.sync.journal_store import JournalStore, mark
 from adapters.sync.overdue import OVERDUE
 from adapters.sync.plan import Write
 from adapters.sync.rows import Decision, InboxRow
@@ -104,7 +104,7 @@ class Intake(JournalStore):
             writes += [_outbox_row(decision.inbox_id, write, done.get(write.request)) for write in decision.writes]
             documents += [{"digest": d.digest(), "canonical": d.canonical()} for d in decision.documents]
         with self._engine.begin() as connection:
-            connection.execute(MARK, marks)
+            self._mark.run_many(connection, marks)
             new = self._add(connection, t.outbox, writes)
             self._add(connection, t.documents, documents)
             if new < len(writes) or done:

@@ -11,6 +11,7 @@ from sqlalchemy.schema import CreateColumn
 
 from adapters.protocol import Effect
 from adapters.sync import tables as t
+from hub.db.engine import Prepared
 from mutual_recognition.documents import Json
 
 
@@ -21,6 +22,8 @@ class JournalStore:
         self._engine = engine
         self._clock = clock
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        self._mark = Prepared(MARK, engine.dialect)
+        self._adding: dict[tuple[str, tuple[str, ...]], Prepared] = {}
 
     def prepare(self) -> None:
         """Creates the journal's tables where they are missing, and columns that an earlier version did not have."""
@@ -65,8 +68,12 @@ class JournalStore:
         """Inserts what is not there yet; returns how many rows that was."""
         if not rows:
             return 0
-        statement = self._insert(table).on_conflict_do_nothing()
-        return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+        names = tuple(rows[0])
+        adding = self._adding.get((table.name, names))
+        if adding is None:
+            statement = self._insert(table).on_conflict_do_nothing()
+            adding = self._adding[table.name, names] = Prepared(statement, self._engine.dialect, names)
+        return adding.run_many(connection, rows)
 
     @staticmethod
     def _count(connection: Connection, table: Table) -> int:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, select, update
 
 from adapters.sync import tables as t
 from adapters.sync.intake import Intake
-from adapters.sync.journal_store import MARK, effect_row, mark
+from adapters.sync.journal_store import effect_row, mark
 from adapters.sync.refusals import refusal_effects
 from adapters.sync.rows import OutboxRow, Submission
 from hub.chain.sending import SignedTransaction
+from hub.db.engine import Prepared
 from mutual_recognition.books import CarriedOut
 from mutual_recognition.documents import Json
 
 
 class Outbox(Intake):
     """Writes on their way to the chain."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], int]) -> None:
+        super().__init__(engine, clock)
+        self._done = Prepared(_DONE, engine.dialect)
+        self._settled = Prepared(_SETTLED, engine.dialect)
 
     def planned(self, limit: int) -> list[OutboxRow]:
         """Writes not yet in a transaction: registers in the order of their dependence, then as planned."""
@@ -46,7 +52,7 @@ class Outbox(Intake):
             if final:
                 self._tell_refusal(connection, row, mine, reason)
             connection.execute(t.outbox.delete().where(mine))
-            connection.execute(MARK, [mark(row.inbox_id, "held", self._clock(), code, dict(reason), waits_for)])
+            self._mark.run_many(connection, [mark(row.inbox_id, "held", self._clock(), code, dict(reason), waits_for)])
 
     def _tell_refusal(self, connection: Connection, row: OutboxRow, mine: Any, reason: Mapping[str, Json]) -> None:
         planned = connection.execute(select(t.outbox).where(mine).order_by(t.outbox.c.id)).mappings().all()
@@ -118,24 +124,23 @@ class Outbox(Intake):
         What it carried and the chain does not have goes back to be decided anew. Returns how many writes are done.
         """
         blocks = {request: carried.block_number for request, carried in seen.items()}
+        block = max(blocks.values(), default=0)
         with self._engine.begin() as connection:
             mine = and_(t.outbox.c.submission == submission, t.outbox.c.status == "sent")
             rows = connection.execute(select(t.outbox.c.id, t.outbox.c.inbox_id, t.outbox.c.request).where(mine)).all()
             done = [row for row in rows if row.request in blocks]
-            if done:
-                marks = [{"row": row.id, "block": blocks[row.request]} for row in done]
-                connection.execute(_DONE, marks)
+            marks = [{"row": row.id, "block": blocks[row.request]} for row in done]
+            self._done.run_many(connection, marks)
             missing = [row for row in rows if row.request not in blocks]
             if missing:
                 connection.execute(t.outbox.delete().where(t.outbox.c.id.in_([row.id for row in missing])))
                 connection.execute(
                     update(t.inbox).where(t.inbox.c.id.in_([row.inbox_id for row in missing])).values(status="new")
                 )
-            block = max(blocks.values(), default=0)
             connection.execute(
                 update(t.submissions).where(t.submissions.c.id == submission).values(status=fate, block_number=block)
             )
-            self._settle(connection, [row.inbox_id for row in done])
+            self._settled.run_many(connection, [{"number": submission}])
         return len(done)
 
     def final_submissions(self) -> Iterator[tuple[int, list[bytes]]]:
@@ -178,5 +183,17 @@ class Outbox(Intake):
         with self._engine.connect() as connection:
             return [(row.request, row.native_id) for row in connection.execute(query)]
 
+
+_OPEN = t.outbox.alias("open")
+_SETTLED = (
+    update(t.inbox)
+    .where(
+        t.inbox.c.id.in_(select(t.outbox.c.inbox_id).where(t.outbox.c.submission == bindparam("number"))),
+        t.inbox.c.status == "decided",
+        ~select(_OPEN.c.id).where(_OPEN.c.inbox_id == t.inbox.c.id, _OPEN.c.status != "done").exists(),
+    )
+    .values(status="settled")
+)
+"""Records that a transaction carried writes of, and that wait for no other."""
 
 _DONE = update(t.outbox).where(t.outbox.c.id == bindparam("row")).values(status="done", block_number=bindparam("block"))

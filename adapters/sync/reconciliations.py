@@ -184,8 +184,9 @@ class Reconciliations(JournalStore):
         """The registry's own records that asked for what the chain carried out under these requests."""
         if not requests:
             return []
+        i, o = t.inbox.c, t.outbox.c
         query = (
-            select(t.inbox.c.kind, t.inbox.c.native_id, t.inbox.c.version, t.inbox.c.source, t.outbox.c.function)
+            select(i.kind, i.native_id, i.version, i.source, o.request, o.function)
             .join(t.outbox, t.outbox.c.inbox_id == t.inbox.c.id)
             .where(t.outbox.c.request.in_(list(requests)))
             .order_by(t.inbox.c.id)

@@ -277,6 +277,8 @@ class Submitter:
         """
         done, again = 0, False
         for submission in self._journal.outstanding():
+            if position < self._included_by.get(submission.id, 0):
+                continue  # the index has not come to it
             requests = self._journal.requests_of(submission.id)
             seen = books.carried_out(member, requests)
             if len(seen) == len(requests):

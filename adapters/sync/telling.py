@@ -47,14 +47,14 @@ class Telling:
     def tell(self, watch: Watch) -> tuple[int, list[str]]:
         """Queues what happened since, and offers what is due; how many effects were answered, and what trouble there
         was."""
-        self._queue_effects()
-        if not self._profile.idempotent_push and not self._profile.lookup:
-            self._to_person()
-            return 0, []
         told = 0
         try:
+            self._queue_effects()
+            if not self._profile.idempotent_push and not self._profile.lookup:
+                self._to_person()
+                return 0, []
             while queued := self._journal.queued(_PUSH):
-                answered = self._offer([(self._completed(effect), attempts) for effect, attempts in queued])
+                answered = self._offer([(self.completed(effect), attempts) for effect, attempts in queued])
                 told += answered
                 watch("tell", told, told + self._journal.untold())
                 if not answered:
@@ -76,9 +76,9 @@ class Telling:
         """Effects onto the work list, in the registry's own names as far as they are known by now."""
         while queued := self._journal.queued(_PUSH):
             self._journal.to_person([effect.key for effect, _ in queued])
-            self._journal.complete([self._completed(effect) for effect, _ in queued])
+            self._journal.complete([self.completed(effect) for effect, _ in queued])
         unnamed = [task.effect for task in self._journal.todo() if _unnamed(task.effect)]
-        self._journal.complete([self._completed(effect) for effect in unnamed])
+        self._journal.complete([self.completed(effect) for effect in unnamed])
 
     def _queue_effects(self) -> None:
         position = Position.parse(self._journal.get("push_position"))
@@ -94,7 +94,7 @@ class Telling:
         effects += [recognition_effect(change) for change in lapsed]
         self._journal.queue(effects, position, lapsed_until=str(now))
 
-    def _completed(self, effect: Effect) -> Effect:
+    def completed(self, effect: Effect) -> Effect:
         """With what is known here alone: its series by name, and the registry's own record that asked for a transfer.
 
         Looked up when it is told, since the document that names a series may come after the event.

@@ -68,6 +68,7 @@ RESOURCES = (
     retirements,
     serials,
     totals,
+    observed,
     inventory,
     reconciliations,
     documents,

@@ -17,6 +17,7 @@ from hub.api.readers import Authorization, reader_of
 from hub.documents.audience import Reader
 from hub.documents.store import revision
 from hub.index.queries_status import Position, position
+from hub.observed.queries import revision as observed_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def take_snapshot(
         at = position(connection)
         reader = reader_of(connection, hub, authorization)
         headers = {
-            "etag": etag_of(at, revision(connection, reader), reader),
+            "etag": etag_of(at, f"{revision(connection, reader)} {observed_revision(connection)}", reader),
             "cache-control": "no-cache" if reader.is_public else "private, no-cache",
             "vary": "Authorization",
         }
@@ -94,7 +95,8 @@ def _parameters_of(app: FastAPI) -> dict[str, frozenset[str]]:
 def etag_of(at: Position, documents: str, reader: Reader) -> str:
     """Weak: the same block, the same documents and the same reader give the same content under one URL.
 
-    `documents` is the revision of what the reader may see: what comes for others must not show in anybody's ETag.
+    `documents` is the revision of what the reader may see, and of what is observed of public programmes: what comes for
+    others must not show in anybody's ETag.
     """
     seen = f"{at.chain_id} {at.block} {at.hash} {documents} {reader.member} {int(reader.roles)}"
     return f'W/"{at.block}-{hashlib.sha256(seen.encode()).hexdigest()[:20]}"'

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress, TaskID
 from rich.table import Table
+from sqlalchemy import Engine
 
 from adapters.cad_trust.checking import Checked, Severity, check_file
 from adapters.cad_trust.comparing import Comparison, compare_files
 from adapters.cad_trust.converting import convert_file
-from adapters.cad_trust.model import DATA_MODEL
-from adapters.cad_trust.normal import NORMALISATIONS
+from adapters.cad_trust.model import DATA_MODEL, PROJECTS, UNITS
+from adapters.cad_trust.normal import NORMALISATIONS, normal
+from adapters.cad_trust.observed import open_cad_trust
 from adapters.cad_trust.picklists import BUILT_IN, read_picklists
-from adapters.cad_trust.writing import write_records
+from adapters.cad_trust.writing import write_records, write_rows
 from hub.cad_trust.export import Part, export_records, require_member
 from hub.cad_trust.identity import Links
+from hub.cad_trust.listed import PROJECTS_SOURCE, UNITS_SOURCE, listed_columns, listed_rows
 from hub.cad_trust.units import Tally
 from hub.commands.acting import reading
+from hub.commands.observe_words import describe
+from hub.db.engine import check_reachable, open_engine
+from hub.db.migrate import migrate
+from hub.errors import RecordRefused
+from hub.observed.store import LoadOptions, load_export
 from hub.terminal import Terminal
+from mutual_recognition.periods import UTC_PLUS_8, DateLayout, parse_day
 from mutual_recognition.quantities import tonnes_text
 
 app = typer.Typer(
@@ -85,6 +99,67 @@ def export(
     if tally.left_out_kg:
         shown.append(f"left out: {tally.left_out_kg:,} kg that make no whole tonne of their block")
     terminal.answer(told, *shown)
+
+
+@app.command("import")
+def import_file(
+    context: typer.Context,
+    file: File,
+    dated: Annotated[
+        str | None, typer.Option(help="The day it is of, YYYY-MM-DD [default: in its name, else today]")
+    ] = None,
+) -> None:
+    """Take in what others listed: observed records, for screening, on no chain. The same again changes nothing."""
+    terminal = Terminal.of(context)
+    options = LoadOptions(None if dated is None else parse_day(dated, DateLayout.YMD, "--dated"))
+    today = datetime.now(UTC).astimezone(UTC_PLUS_8).date()
+    outcomes = []
+    with _database(terminal) as engine, open_cad_trust(file) as exports:
+        for one in exports:
+            with terminal.progress() as progress:
+                task = progress.add_task(f"{one.card.name}: {file.name}", total=None)
+                outcomes.append(load_export(engine, one, today, options, partial(_advance, progress, task)))
+    if not outcomes:
+        raise RecordRefused(
+            "the file holds neither projects nor units of CAD Trust",
+            code="nothing_to_import",
+            where=str(file),
+            remedy="see what `yrdhub cadt check` says of it",
+        )
+    terminal.answer({"loads": [one.to_json() for one in outcomes]}, *(describe(one) for one in outcomes))
+
+
+def _advance(progress: Progress, task: TaskID, done: int) -> None:
+    progress.update(task, completed=done)
+
+
+@contextmanager
+def _database(terminal: Terminal) -> Iterator[Engine]:
+    engine = open_engine(terminal.settings.database_url)
+    try:
+        check_reachable(engine)
+        migrate(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@app.command("export-imported")
+def export_imported(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", help="Write here: .xlsx, .json or .jsonl")],
+) -> None:
+    """Write what was imported again, under the columns that it came with."""
+    terminal = Terminal.of(context)
+    with _database(terminal) as engine, engine.connect() as connection:
+        tables = [
+            (table, columns, (normal(table, row) for row in listed_rows(connection, source)))
+            for table, source in ((PROJECTS, PROJECTS_SOURCE), (UNITS, UNITS_SOURCE))
+            if (columns := listed_columns(connection, source))
+        ]
+        rows = write_rows(out, tables)
+    listed = ", ".join(f"{count:,} {name}" for name, count in rows.items())
+    terminal.answer({"file": str(out), "rows": rows}, f"{out}: {listed or 'nothing was imported yet'}")
 
 
 @app.command("check")

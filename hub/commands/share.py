@@ -1,4 +1,4 @@
-"""`yrdhub share`: what cities tell each other. Publish, withdraw, search, subscribe, pull, import; and who read what."""
+"""`yrdhub share`: what cities tell each other. Publish, withdraw, search, subscribe, import; and who read what."""
 
 from __future__ import annotations
 
@@ -351,7 +351,7 @@ def accesses(
     member: Member = None,
     key: Key = None,
 ) -> None:
-    """Who read what you shared, when and how, kept for three years; an auditor sees all. Public reads are counted only."""
+    """Who read what you shared, when and how, of three years; an auditor sees all. Public reads are only counted."""
     terminal = Terminal.of(context)
     asked = {
         name: value
@@ -380,7 +380,7 @@ def accesses(
 def prune_accesses(context: typer.Context) -> None:
     """At the hub: delete records of access that were kept for three years; younger ones cannot be deleted.
 
-    The API process does so once a day. Three years count by this machine's clock and by the chain's, whichever is behind.
+    The API process does so once a day. Three years count by this machine's clock and the chain's, whichever is behind.
     """
     terminal = Terminal.of(context)
     with writing(terminal) as index:

@@ -1,8 +1,8 @@
 """Finding documents: by words in Chinese and English, by what stands now, and what arrived since. Each search keeps to
 what its reader may see.
 
-All that is particular to a database is here: trigrams (FTS5) on SQLite, plain LIKE elsewhere and for words of one or two
-characters, which Chinese words mostly are and trigrams cannot find. On PostgreSQL an index by pg_trgm on
+All that is particular to a database is here: trigrams (FTS5) on SQLite, plain LIKE elsewhere and for words of one or
+two characters, which Chinese words mostly are and trigrams cannot find. On PostgreSQL an index by pg_trgm on
 `document_texts.words` would serve the same LIKE.
 """
 

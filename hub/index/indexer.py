@@ -23,6 +23,7 @@ from hub.chain.deployment import Deployment
 from hub.chain.events import ChainEvent, RawLog, decode
 from hub.chain.follow import BlockRange, Reorganised, find_common, ranges
 from hub.db import tables
+from hub.db.engine import Prepared
 from hub.db.migrate import migrate
 from hub.errors import ConfigurationWrong, StopAndTell
 from hub.index.digest import Digest, digest_of
@@ -58,6 +59,7 @@ class Indexer:
         self._node = node
         self._deployment = deployment
         self._rows = Rows(tables.PROJECTIONS)
+        self._store_logs = Prepared(insert(tables.raw_logs), engine.dialect, tables.raw_logs.columns.keys())
         self._rows_after: str | None = None
         """Hash of the block that the cached rows stand after: a block names its whole past, so rows cached after it are
         those that any other indexer wrote there."""
@@ -158,7 +160,7 @@ class Indexer:
                     self._rows.forget()
                 connection.execute(insert(tables.blocks), [_block_row(header) for header in piece.headers])
                 if piece.logs:
-                    connection.execute(insert(tables.raw_logs), [_log_row(raw) for raw in piece.logs])
+                    self._store_logs.run_many(connection, [_log_row(raw) for raw in piece.logs])
                 self._project(connection, events)
         except BaseException:
             self._rows.forget()

@@ -1,7 +1,8 @@
 """Everything that ever changed who holds what, read from the projections and summed: the figures of an inventory.
 
-Four tables say it all: issuances, accepted transfers, retirements, cancellations. Their block times put each row before,
-within or after a calendar year in UTC+8; sums are taken in the database, so memory does not grow with the registry.
+Four tables say it all: issuances, accepted transfers, retirements, cancellations. Their block times put each row
+before, within or after a calendar year in UTC+8; the database takes the sums, so memory does not grow with the
+registry.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Flow:
     """One sum of changes of one kind. `before` the year, or within it.
 
     `home` issued the credits; `holder` held them when it happened (the sender of what moved, the issuer of what was
-    issued); `other` is where they arrived; `claimant` 0: nobody claims. kg arrived where they moved, and `cut_kg` is what
-    the conversion cut of them on the way.
+    issued); `other` is where they arrived; `claimant` 0: nobody claims. Of what moved, `kg` arrived, and the conversion
+    cut `cut_kg` on the way.
     """
 
     change: Change

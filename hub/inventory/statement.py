@@ -74,9 +74,9 @@ class Account:
     def __post_init__(self) -> None:
         come_to = sum(SIGNS[entry.line] * entry.kg for entry in self.entries)
         if come_to != self.total(Line.CLOSING):
+            held = self.total(Line.CLOSING)
             raise StopAndTell(
-                f"the {self.view} inventory does not close: its lines come to {come_to} kg, {self.total(Line.CLOSING)} kg "
-                "are held",
+                f"the {self.view} inventory does not close: its lines come to {come_to} kg, and {held} kg are held",
                 what=self.member,
                 remedy="rebuild the index from the chain: yrdhub index rebuild",
                 code="inventory_open",
@@ -89,7 +89,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Circulation:
-    """Where a member's own credits travelled in the year, in kg that arrived: out of home, back home, between others."""
+    """Where a member's own credits travelled in the year, in kg that arrived: from home, back, and between others."""
 
     left_home: int
     came_home: int

@@ -47,9 +47,12 @@ LOADS = Listing(
 )
 
 
-def revision(connection: Connection) -> int:
-    """A number that changes whenever what is observed does."""
-    return int(connection.execute(select(func.coalesce(func.max(t.observed_loads.c.id), 0))).scalar_one())
+def revision(connection: Connection) -> str:
+    """Changes whenever what is observed does: with every load, and every drift found or settled."""
+    loads = connection.execute(select(func.max(t.observed_loads.c.id))).scalar_one() or 0
+    table = t.observed_drifts
+    found, settled = connection.execute(select(func.count(), func.count(table.c.settled_at)).select_from(table)).one()
+    return f"{loads}-{found}-{settled}"
 
 
 def source_states(connection: Connection) -> list[Row]:

@@ -188,6 +188,7 @@ class _Taking:
             insert(t.observed_loads).values(
                 source=self.card.name,
                 file=self.export.name,
+                attribution=self.card.attribution,
                 sha256=self.export.sha256,
                 stated_on=self.outcome.stated_on,
                 dated_by=self.outcome.dated_by,

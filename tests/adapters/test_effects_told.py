@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from adapters.city.canonical import City
 from adapters.city.telling import NotTellable, native_key, told
 from adapters.protocol import Effect, EffectKind, NativeRecord, Page, RegistryProfile
 from adapters.sync.effects import effects_of
-from adapters.sync.engine import SyncEngine
 from adapters.sync.journal import Decision, Journal
 from adapters.sync.plan import Write
-from mutual_recognition.books import Happening, Position
-from mutual_recognition.identifiers import series_id, transfer_id
+from adapters.sync.telling import Telling
+from mutual_recognition.books import Happening, Position, RecognitionChange
+from mutual_recognition.identifiers import Kind, project_id, series_id, subject, transfer_id
 from mutual_recognition.purposes import Purpose
 from mutual_recognition.records import SeriesName
 from mutual_recognition.serials import SerialRange
@@ -34,6 +35,9 @@ class Names:
 
     def series_name(self, series: bytes) -> tuple[str, str] | None:
         return ("shanghai-sandbox", "DEMO-SH-CER") if self.known and series == SERIES else None
+
+    def subject_name(self, identifier: bytes) -> str | None:
+        return "XM-1" if identifier == project_id(SHANGHAI, "shanghai-sandbox", "XM-1") else None
 
 
 def profile(member: int) -> RegistryProfile:
@@ -102,7 +106,7 @@ def test_series_without_a_name__is_not_tellable_until_its_document_comes(tmp_pat
     (effect,) = effects_of(happening("retired", SUZHOU, purpose=6), profile(SHANGHAI), Names(known=False))
     with pytest.raises(NotTellable):
         told(effect, city(SHANGHAI))
-    completed = engine(tmp_path, Names())._completed(effect)
+    completed = telling(tmp_path, Names()).completed(effect)
     assert completed.series == SeriesName(code="DEMO-SH-CER", member=SHANGHAI, registry="shanghai-sandbox")
     assert told(completed, city(SHANGHAI)).fields["purpose"] == "06"
 
@@ -120,15 +124,15 @@ class Sizes:
         return 1 if series == SERIES else None
 
 
-def engine(tmp_path: Path, names: Names) -> SyncEngine:
+def telling(tmp_path: Path, names: Names) -> Telling:
     journal = Journal(sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'journal.sqlite'}"), lambda: 0)
     journal.prepare()
-    parts: Any = (Adapter(), journal, Sizes(), names, None, None)
-    return SyncEngine(*parts, asset_key=None, transfer_lifetime=1)
+    parts: Any = (Adapter(), journal, Sizes(), names, lambda: 0)
+    return Telling(*parts)
 
 
 def test_own_transfer__is_told_under_the_record_that_asked_for_it(tmp_path: Path) -> None:
-    it = engine(tmp_path, Names())
+    it = telling(tmp_path, Names())
     request = b"\x07" * 32
     journal = it._journal
     journal.ingest(Page([NativeRecord("转出", "SH-DEMO-ZC-00001", 1, {}, "test")], "1"))
@@ -138,7 +142,7 @@ def test_own_transfer__is_told_under_the_record_that_asked_for_it(tmp_path: Path
     (effect,) = effects_of(what, profile(SHANGHAI), Names())
     with pytest.raises(NotTellable):
         told(effect, city(SHANGHAI))
-    completed = it._completed(effect)
+    completed = it.completed(effect)
     assert completed.detail["native_id"] == "SH-DEMO-ZC-00001#2"
     assert told(completed, city(SHANGHAI)).fields["transfer"] == "SH-DEMO-ZC-00001"
 
@@ -147,7 +151,7 @@ def test_refused_transfer__is_told_with_its_serials(tmp_path: Path) -> None:
     detail = {"native_id": "Z#1", "record": "Z", "action": "propose", "error": "BlockHeld", "reason": "held"}
     series = SeriesName(code="0x" + SERIES.hex(), member=SHANGHAI)
     effect = Effect("refused:1", EffectKind.REFUSED, series, SerialRange(1, 9), detail, 0, "2026-11-22T10:00:00+00:00")
-    said = told(engine(tmp_path, Names())._completed(effect), city(SHANGHAI))
+    said = told(telling(tmp_path, Names()).completed(effect), city(SHANGHAI))
     assert (said.what, said.fields["transfer"], said.fields["reason"]) == ("transfer_rejected", "Z", "BlockHeld: held")
 
 
@@ -156,3 +160,40 @@ def test_native_key__is_one_to_one_and_of_the_characters_that_registries_take() 
     assert native_key(effect.key) == effect.key.replace(":", "-")
     assert native_key("短") != native_key("长")
     assert len(native_key("x" * 500)) == 64
+
+
+def recognition(event: str, kind: Kind, identifier: bytes, first: int = 0, **other: int) -> RecognitionChange:
+    fields: dict[str, Any] = {"terms": 3, "factor_ppm": 545_454, "uses": 1 << 6, "valid_from": 1_704_038_400}
+    fields |= {"valid_until": 1_735_660_800, "cause": b"\x09" * 32, "block_time": 1_763_800_000} | other
+    place = {"position": Position(5, 1, 0), "home": SHANGHAI, "member": SUZHOU}
+    return RecognitionChange(event=event, subject=subject(kind, identifier, first), **place, **fields)
+
+
+def test_recognition_changed__says_who_recognises_what_and_under_which_terms(tmp_path: Path) -> None:
+    project = project_id(SHANGHAI, "shanghai-sandbox", "XM-1")
+    (effect,) = effects_of(recognition("retermed", Kind.PROJECT, project), profile(SHANGHAI), Names())
+    assert told(effect, city(SHANGHAI)).fields["subject"] == f"0x{project.hex()}"
+    said = told(telling(tmp_path, Names()).completed(effect), city(SHANGHAI))
+    assert said.what == "recognition_changed"
+    assert dict(said.fields) == {
+        "subject_kind": "project",
+        "subject": "XM-1",
+        "member": "320500",
+        "status": "retermed",
+        "factor_ppm": 545_454,
+        "uses": ("06",),
+        "valid_from": date(2024, 1, 1),
+        "valid_to": date(2024, 12, 31),
+    }
+
+
+def test_recognition_of_an_issuance__is_named_by_series_and_first_serial(tmp_path: Path) -> None:
+    (effect,) = effects_of(recognition("suspended", Kind.ISSUANCE, SERIES, 41), profile(SUZHOU), Names())
+    assert telling(tmp_path, Names()).completed(effect).detail["subject"] == "DEMO-SH-CER:41"
+
+
+def test_recognition__suspended_twice__two_effects__the_same_log_twice__one() -> None:
+    once = recognition("suspended", Kind.PROJECT, bytes(12))
+    again = replace(once, cause=b"\x02" * 32)
+    keys = [next(iter(effects_of(change, profile(SHANGHAI), Names()))).key for change in (once, again, once)]
+    assert keys[0] == keys[2] != keys[1]

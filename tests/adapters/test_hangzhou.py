@@ -19,7 +19,7 @@ import pytest
 from adapters.city.sql_feed import SqlFeedAdapter
 from adapters.hangzhou.adapter import create
 from adapters.hangzhou.mapping import MAPPING
-from adapters.protocol import Effect, EffectKind, NativeRecord
+from adapters.protocol import Effect, EffectKind, NativeRecord, Receipt
 from adapters.sandbox.hangzhou_schema import OWNER
 from adapters.sandbox.process import SandboxProcess
 from hub.errors import ConfigurationWrong, RecordRefused, RetryLater, YrdhubError
@@ -570,7 +570,8 @@ def native(effect: Effect) -> str:
 
 def test_push__two_adapters_at_once__book_once(city: SandboxProcess, adapter: SqlFeedAdapter) -> None:
     effects = [proposed(city, SHANGHAI) for _ in range(3)]
-    before, receipts = references(city), []
+    before = references(city)
+    receipts: list[Receipt] = []
     pushing = [threading.Thread(target=lambda: receipts.extend(hangzhou_adapter(city).push(effects))) for _ in range(4)]
     for thread in pushing:
         thread.start()

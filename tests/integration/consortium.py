@@ -152,9 +152,9 @@ def secret_of(member: int) -> bytes:
     return ids.native_key("illustrative key", str(member))
 
 
-def found_hub(node: Node) -> Hub:
-    """Deploys the registers with the small consortium."""
-    signers = {member: LocalSigner(secret_of(member)) for member in (SHANGHAI, SUZHOU, HEFEI, CDM)}
+def found_hub(node: Node, members: Sequence[int] = (SHANGHAI, SUZHOU, HEFEI, CDM)) -> Hub:
+    """Deploys the registers with a small consortium."""
+    signers = {member: LocalSigner(secret_of(member)) for member in members}
     return Hub(node, deploy(node, LocalSigner.random(), constitution(signers)), signers)
 
 

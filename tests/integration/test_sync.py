@@ -317,9 +317,8 @@ def test_transfer__whole_way__both_registries_are_told_once(shanghai: City, suzh
     shanghai.sync()
     shanghai.hub.recognise(ids.subject(ids.Kind.METHODOLOGY, methodology(SHANGHAI)), [SUZHOU], factorPpm=600_000)
     shanghai.registry.write("transfer", "T1", {"serials": [101, 200], "to": SUZHOU})
-    assert shanghai.sync().told == 1
-    (proposed,) = shanghai.registry.booked()
-    assert proposed["kind"] == "transfer_proposed"
+    assert shanghai.sync().told == 2
+    assert [effect["kind"] for effect in shanghai.registry.booked()] == ["recognition_changed", "transfer_proposed"]
     suzhou.sync()
     (incoming,) = suzhou.registry.booked("transfer_incoming")
     assert (incoming["series"], incoming["serials"]) == ([SHANGHAI, REGISTRY, "S"], [101, 200])
@@ -332,7 +331,7 @@ def test_transfer__whole_way__both_registries_are_told_once(shanghai: City, suzh
     suzhou.sync()
     shanghai.sync()
     told = [effect["kind"] for effect in shanghai.registry.booked()]
-    assert told == ["transfer_proposed", "transfer_completed", "retired_elsewhere"]
+    assert told == ["recognition_changed", "transfer_proposed", "transfer_completed", "retired_elsewhere"]
     (retired,) = shanghai.registry.booked("retired_elsewhere")
     assert (retired["serials"], retired["detail"]["holder"]) == ([101, 110], SUZHOU)
     assert blocks(shanghai) == [

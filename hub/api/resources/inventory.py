@@ -70,7 +70,7 @@ class Circulation(BaseModel):
 
 
 class Fate(BaseModel):
-    """Everything issued from the beginning to the end of the year, and where it is: the last seven come to the first."""
+    """Everything issued up to the end of the year, and where it is: the last seven come to the first."""
 
     issued: Kg
     outstanding_at_home: Kg

@@ -1,7 +1,7 @@
 """What public programmes publish, as observed by this hub: facts with their source named. On no chain.
 
-Rows as the registries wrote them, and what they say of beneficiaries, are kept for screening and not served: a registry's
-terms cover its own texts, and a beneficiary may be a person.
+Rows as the registries wrote them, and what they say of beneficiaries, are kept for screening and not served: a
+registry's terms cover its own texts, and a beneficiary may be a person.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import String, cast
+from sqlalchemy import ColumnElement, String, cast
 
 from hub.api.pages import Page, Pages
 from hub.api.problems import NO_SUCH
@@ -130,7 +130,7 @@ class ObservedSource(BaseModel):
     attribution: Annotated[str, Field(examples=["Verra Registry (registry.verra.org)"])]
 
 
-@router.get("/observed/sources", responses=answers(list[ObservedSource]))  # type: ignore[arg-type]
+@router.get("/observed/sources", responses=answers(list[ObservedSource]))
 def list_observed_sources(at: At) -> list[ObservedSource]:
     """Every source that was ever loaded, with whom to name where its facts are shown. Audience: public."""
     return [
@@ -159,7 +159,9 @@ def list_observed_projects(
 ) -> Page[ObservedProject]:
     """Projects of public programmes. Audience: public, with attribution (`/observed/sources`)."""
     table = t.observed_projects
-    also = [] if gone is None else [table.c.gone_since.is_not(None) if gone else table.c.gone_since.is_(None)]
+    also: list[ColumnElement[bool]] = []
+    if gone is not None:
+        also.append(table.c.gone_since.is_not(None) if gone else table.c.gone_since.is_(None))
     if methodology is not None:
         also.append(cast(table.c.methodology_codes, String).contains(f'"{methodology}"', autoescape=True))
     filters = {"source": source, "programme": programme, "country": country, "status": status}

@@ -43,6 +43,7 @@ loads = Table(
     Column("id", Integer, primary_key=True),
     Column("source", SOURCE, nullable=False),
     _text("file"),
+    _text("attribution"),
     Column("sha256", String(64), nullable=False),
     Column("stated_on", DAY, nullable=False),
     Column("dated_by", String(20), nullable=False),

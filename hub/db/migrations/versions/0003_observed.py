@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("source", sa.String(length=60), nullable=False),
         sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("attribution", sa.Text(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("stated_on", sa.String(length=10), nullable=False),
         sa.Column("dated_by", sa.String(length=20), nullable=False),
