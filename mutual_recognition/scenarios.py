@@ -2,7 +2,7 @@
 
 Reductions are whole *grams* of CO2 equivalent here, since one ride saves less than a kilogram; they become kilograms
 when a batch is issued. A fraction of a gram is cut off, never rounded up, and what was stated is kept beside it.
-*Points* (碳能量, 绿色积分) are a platform's reward, not a quantity: they are carried apart and never added to reductions.
+*Points* (碳能量, 绿色积分) are a platform's reward, no quantity: they are carried apart, and never added.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ScenarioRecord:
     """One act as it may be kept: by a pseudonym, on a day, without place or time of day.
 
     `item` and `account` are keyed digests (32 bytes) that only the city can make; `account` is empty once the person
-    was forgotten. `stated` is the reduction as the platform wrote it. `project` and `platform` are the platform's codes.
+    was forgotten. `stated` is the reduction as the platform wrote it. `project` and `platform` are its codes.
     """
 
     item: bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 ADVICE: Final[dict[str, str]] = {
-    "profile_is_sane": "correct `member` (six digits, GB/T 2260), `registry` and the title in configuration and mapping",
+    "profile_is_sane": "correct `member` (six digits, GB/T 2260), `registry` and the title",
     "health_is_true_while_the_registry_is_up": "correct address, folder or token; see what health says (section 8)",
     "reading_ends_and_gives_every_record_once": "give the registry's own number and a version that rises (section 4)",
     "pages_are_bounded_and_say_where_records_stand": "ask for smaller pages: `page_size` (section 3)",
@@ -18,13 +18,16 @@ ADVICE: Final[dict[str, str]] = {
     "quantities_agree_with_ranges": "correct the unit of the quantity (kg or t) or the reading of serials (section 5)",
     "refusals_say_what_to_do": "read values with the readings of the shared rooms, or raise Refusal with a reason",
     "nothing_personal_leaves": "map the beneficiary to `beneficiary`, and to no other attribute (section 5)",
-    "holdings_are_consistent_with_the_feed": "correct the books' statuses, or have the registry publish them (section 6)",
+    "holdings_are_consistent_with_the_feed": "correct the statuses of the books, or have them published (section 6)",
     "push_twice_has_one_effect_and_lookup_tells_it": "the registry must book a key once and say that it has it; a "
     "registry that cannot takes no effects by itself: leave `effects` out, a person books from the work list (section 7)",
     "effects_it_cannot_book_get_a_refused_receipt": "an effect on serials that the registry does not know must be "
     "answered by a refusal with its reason (section 7)",
+    "a_person_is_told_what_to_book": "let `EFFECTS` of the mapping name every field to type (section 7)",
+    "what_cannot_be_put_into_words_is_refused": "refuse with a reason what a person cannot be told (section 7)",
+    "a_booking_that_is_seen_confirms_nothing": "`sightings` only says where a booking seems to stand (section 7)",
     "schema_drift_names_the_fields": "let the shared rooms check the fields of each record (section 5)",
-    "a_registry_that_is_down_is_retried_later": "raise RetryLater for passing trouble, and ConfigurationWrong for the rest",
+    "a_registry_that_is_down_is_retried_later": "raise RetryLater for passing trouble (section 11)",
 }
 """By name of the check."""
 

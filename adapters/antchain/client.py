@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from adapters.antchain.signing import SIGN_TYPE, AnswerUnreadable, answer_signature, matches, signature, signed_part
 from adapters.antchain.wire import GATEWAY, OK
@@ -176,7 +183,7 @@ class GatewayClient:
                 code="clock_off",
                 what=datetime.now(UTC).isoformat(timespec="seconds"),
                 where=where,
-                remedy="set this machine's clock (NTP); if it is right, tell the platform's operators that theirs is off",
+                remedy="set this machine's clock (NTP); if it is right, the platform's is off: tell its operators",
             )
         key = code in _KEY_REFUSED
         return ConfigurationWrong(

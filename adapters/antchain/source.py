@@ -127,7 +127,9 @@ class AntchainSource:
                 answer = self._client.call(METHOD, VERSION, self._asking(day, page))
                 listed, total = self._listed(answer, page)
                 items, refused = self._items(listed)
-                seen.update(str(entry.get("acquisition_item_no")) if isinstance(entry, dict) else "" for entry in listed)
+                seen.update(
+                    str(entry.get("acquisition_item_no")) if isinstance(entry, dict) else "" for entry in listed
+                )
                 last = page * self._settings.page_size >= total or not listed
                 whole = last and len(seen) == total
                 yield ScenarioPage(items, refused, (after if whole else before).isoformat(), total)

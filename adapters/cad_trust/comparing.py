@@ -86,7 +86,7 @@ def _identity(table: Table, row: _Row) -> str:
         return str(row.values[table.key])
     if table is UNITS:
         return native_id_of(row.values)
-    return "|".join(str(value) for value in row.values.values())
+    return "|".join(f"{name}={value}" for name, value in sorted(row.values.items()) if value is not None)
 
 
 def _matched(

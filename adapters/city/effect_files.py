@@ -103,7 +103,7 @@ class EffectExchange:
                         f"a receipt cannot be read: {row}",
                         code="file_changing",
                         where=str(path),
-                        remedy="nothing at first: it may be half written. If it lasts, have the registry write it again",
+                        remedy="nothing at first: it may be half written. If it lasts, have it written again",
                     )
                 key = str(row.values.get(form.key, ""))
                 accepted = str(row.values.get(form.result, "")) in form.accepted

@@ -5,12 +5,13 @@ A transport's adapter (`file_feed.py`, `rest_feed.py`) adds where records come f
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from adapters.city.books import holding
 from adapters.city.canonical import City, translate
-from adapters.city.mapping import CityMapping
+from adapters.city.mapping import TITLES, CityMapping, EffectForm
 from adapters.city.records import Retirement
 from adapters.city.settings import CitySettings
 from adapters.city.telling import NotTellable, native_key, told
@@ -109,6 +110,29 @@ class CityFeed:
             except NotTellable as unfit:
                 refused.append(Receipt(effect.key, False, reason=f"{unfit.code}: {unfit.reason} ({unfit.value})"))
         return bodies, refused
+
+    def instructions(self, effect: Effect) -> Mapping[str, Json]:
+        """See WritesInstructions: what a person types where the registry is not told by its adapter. Raises
+        RecordRefused."""
+        try:
+            known = told(effect, self.city)
+        except NotTellable as unfit:
+            raise RecordRefused(
+                f"a person cannot be told of this: {unfit.reason}",
+                code=unfit.code,
+                value=unfit.value,
+                where=effect.key,
+                remedy="see the transfer or series on the hub; it is put into words once its document has come",
+            ) from unfit
+        number = hashlib.sha256(effect.key.encode()).hexdigest()[:10].upper()
+        chinese, english = TITLES[known.what]
+        return {
+            "key": effect.key,
+            "item": number,
+            "title": {"zh": chinese, "en": english},
+            "sheet": self.mapping.bookings,
+            "row": dict((self.mapping.effects or EffectForm()).typed(number, known)),
+        }
 
     def _books(self, lines: Iterator[tuple[Mapping[str, Json], str]]) -> Iterator[Holding]:
         """Lines of the books in the protocol's terms. Raises ConfigurationWrong for one that cannot be read."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,13 +32,27 @@ class HoldingLine(BaseModel):
     elsewhere: int = 0
 
 
-WHAT = (
-    *("transfer_proposed", "transfer_accepted", "transfer_rejected", "transfer_expired", "transfer_withdrawn"),
-    *("incoming_pending", "incoming_final", "incoming_returned"),
-    *("retired_elsewhere", "cancelled_elsewhere", "moved_elsewhere", "cancelled"),
-    *("held", "lifted", "recognition_changed", "record_status"),
-)
-"""Everything that a registry is told (`telling.py`)."""
+TITLES: Final[Mapping[str, tuple[str, str]]] = {
+    "transfer_proposed": ("转出已上链", "transfer proposed"),
+    "transfer_accepted": ("转出完成", "transfer accepted"),
+    "transfer_rejected": ("转出被拒", "transfer rejected"),
+    "transfer_expired": ("转出过期", "transfer expired"),
+    "transfer_withdrawn": ("转出撤回", "transfer withdrawn"),
+    "incoming_pending": ("转入待确认", "transfer on its way here"),
+    "incoming_final": ("转入完成", "transfer in final"),
+    "incoming_returned": ("转入退回", "transfer in returned"),
+    "retired_elsewhere": ("异地注销", "retired elsewhere"),
+    "cancelled_elsewhere": ("异地作废", "cancelled elsewhere"),
+    "moved_elsewhere": ("异地转移", "moved elsewhere"),
+    "cancelled": ("裁定作废", "cancelled by ballot"),
+    "held": ("冻结", "held"),
+    "lifted": ("解冻", "hold lifted"),
+    "recognition_changed": ("互认变更", "recognition changed"),
+    "record_status": ("登记结果", "outcome of a record"),
+}
+"""Everything that a registry is told (`telling.py`), as a person reads it."""
+
+WHAT: Final = tuple(TITLES)
 
 
 def instant_in_shanghai(value: datetime) -> str:
@@ -86,6 +100,11 @@ class EffectForm:
         }
         return body | {self.fields.get(name, name): self._written(value) for name, value in told.fields.items()}
 
+    def typed(self, number: str, told: Told) -> dict[str, str]:
+        """An effect as a person types it: every value a text, under `number`; what is empty is left out."""
+        body = self.body(number, told)
+        return {name: text for name, value in body.items() if (text := _as_text(value, self.joined_by))}
+
     def _written(self, value: Value) -> Json:
         match value:
             case datetime():
@@ -99,11 +118,20 @@ class EffectForm:
                 return value
 
 
+def _as_text(value: Json, joined_by: str) -> str:
+    if isinstance(value, list):
+        return joined_by.join(_as_text(item, joined_by) for item in value)
+    if isinstance(value, Mapping):
+        return " ".join(f"{name} {_as_text(part, joined_by)}" for name, part in value.items())
+    return "" if value is None else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class CityMapping:
     """`shapes`: each native kind in the order in which kinds build on each other; a kind that says two things at once
     (an issuance with its verification) has two shapes. `holding`: a line of the books; None: it publishes none.
-    `effects` None: it takes none, and a person books from the work list. `passed_over`: kinds that the hub has no
+    `effects`: how it takes effects, or how a person types them where its adapter pushes none (None: in the hub's own
+    words), on `bookings` (the form, screen or sheet). `passed_over`: kinds that the hub has no
     interest in, each with the reason. Raises ConfigurationWrong for a shape that leaves attributes of its record out.
     """
 
@@ -112,6 +140,7 @@ class CityMapping:
     purposes: Mapping[str, Purpose]
     holding: Shape[HoldingLine] | None = None
     effects: EffectForm | None = None
+    bookings: str = "互认登记 / bookings of the hub"
     passed_over: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -160,7 +160,7 @@ ISSUANCES: Final = ObservedSource(
             "Project Site State", "Project Crediting Period Start Date", "Project Website",
         ),
         *no_bearing(
-            "ARB Eligible", "Ecology Eligible", "CCP Approved",  "Sustainable Development Goal(s)"
+            "ARB Eligible", "Ecology Eligible", "CCP Approved", "Sustainable Development Goal(s)"
         ),
         *artefacts("Documents", "Unnamed: 26"),
     ),
@@ -202,7 +202,7 @@ _ENDED_COLUMNS: Final = (
         "Project Type", "Methodology/Protocol Version", "Project Site Location", "Project Site State", "Project Website"
     ),
     *no_bearing(
-        "ARB Eligible", "Ecology Eligible", "CORSIA Eligible", "CCP Approved",
+        "ARB Eligible", "Ecology Eligible", "CORSIA Eligible", "CCP Approved", "Verified Removal",
         "Sustainable Development Goal(s)", "Account Holder",
     ),
     *artefacts("Documents", "fiid", "Numberoffiles", "Unnamed: 31"),

@@ -39,12 +39,13 @@ STATUSES: Final = {
 def _project(row: Row) -> Iterable[Observed]:
     status, name = cells.text(row, "Status"), cells.needed(row, "Project Name")
     methodology = cells.text(row, "Project Type")
+    developer, owner = cells.text(row, "Project Developer"), cells.text(row, "Project Owner")
     known_as = ("Compliance Program ID", "ARB ID", "WA ECO", "Cooperative/ Aggregate ID")
     yield ObservedProject(
         programme=Programme.CAR,
         native_id=cells.needed(row, "Project ID"),
         name=name,
-        proponent=cells.text(row, "Project Owner") or cells.text(row, "Project Developer"),
+        proponent=owner or developer,
         country=cells.text(row, "Project Site Country"),
         province=cells.text(row, "Project Site State"),
         place=cells.text(row, "Project Site Location"),

@@ -77,13 +77,14 @@ class Export:
     def read(self, accepted: Accepted) -> Iterator[ReadRow | RefusedRow]:
         """Every row as records, or as a refusal with field, value and reason. Rows that are no records (totals,
         footnotes) are passed over."""
-        here = {column_key(heading): heading for heading in self.header}
-        columns = tuple(
-            Column(known.heading, (accepted.renamed.get(known.heading, known.heading),))
-            for known in self.source.columns
-            if column_key(accepted.renamed.get(known.heading, known.heading)) in here
-        )
-        shape = TableShape(columns, allow_unknown=True, title_rows=self.source.title_rows)
+        here = {column_key(heading) for heading in self.header}
+        columns = []
+        for known in self.source.columns:
+            # a registry that takes a new name back is read under the old one again
+            names = (accepted.renamed.get(known.heading, known.heading), known.heading)
+            if any(column_key(name) in here for name in names):
+                columns.append(Column(known.heading, names))
+        shape = TableShape(tuple(columns), allow_unknown=True, title_rows=self.source.title_rows)
         read, skip = self.source.reader(), self.source.skipping()
         for row in self._rows(shape):
             if isinstance(row, Fault):

@@ -15,6 +15,7 @@ from typing import Final
 from mutual_recognition.numerals import fold
 from mutual_recognition.observed import Programme, ReadSerials, SerialFault
 from mutual_recognition.serials import (
+    MAX_SERIAL,
     EmptyRange,
     InvertedRange,
     SerialRange,
@@ -151,11 +152,12 @@ def _placed(programme: Programme, series: str, first: int, last: int, project: s
         fault = SerialFault.INVERTED
     except SerialRefused:
         fault = SerialFault.IMPLAUSIBLE
+    held = max(first, last) <= MAX_SERIAL
     return ReadSerials(
         programme=programme,
         series=series,
-        first=first,
-        last=last,
+        first=first if held else None,
+        last=last if held else None,
         project=project,
         fault=fault,
         mended="; ".join(mended),

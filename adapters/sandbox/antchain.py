@@ -69,7 +69,8 @@ class Platform:
         """Adds an act, or tells it differently."""
         with self._lock:
             self._db.execute(
-                "INSERT INTO acts VALUES (?, ?, ?) ON CONFLICT (number) DO UPDATE SET day = excluded.day, body = excluded.body",
+                "INSERT INTO acts VALUES (?, ?, ?)"
+                " ON CONFLICT (number) DO UPDATE SET day = excluded.day, body = excluded.body",
                 [item["acquisition_item_no"], str(item["occurrent_time"])[:10], json.dumps(item, ensure_ascii=False)],
             )
 
@@ -101,7 +102,9 @@ class Platform:
         current = max(1, int(parameters.get("current", "1")))
         between = parameters.get("occurrent_start_time", "")[:10], parameters.get("occurrent_end_time", "9")[:10]
         with self._lock:
-            rows = self._db.execute("SELECT body FROM acts WHERE day BETWEEN ? AND ? ORDER BY rowid", between).fetchall()
+            rows = self._db.execute(
+                "SELECT body FROM acts WHERE day BETWEEN ? AND ? ORDER BY rowid", between
+            ).fetchall()
         acts = [json.loads(body) for (body,) in rows]
         wanted = parameters.get("project_no")
         acts = [act for act in acts if not wanted or act["project_no"] == wanted]
@@ -123,7 +126,7 @@ def gateway(platform: Platform) -> FastAPI:
             return Response(status_code=500)
         if limited := faults.take("rate_limited"):
             return Response(status_code=429, headers={"Retry-After": str(int(limited.number("retry_after", 1)))})
-        query = {name: value for name, value in request.query_params.items()}
+        query = dict(request.query_params.items())
         parameters = dict(parse_qsl((await request.body()).decode("utf-8"), keep_blank_values=True))
         refused = platform.refusal(query, parameters)
         told: dict[str, Any] = {"req_msg_id": query.get("req_msg_id", "")}

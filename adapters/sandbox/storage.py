@@ -78,6 +78,9 @@ class Storage:
         self.clock = clock
         self._lock = threading.RLock()
         self._depth = 0
+        self._changed = False
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after a transaction that changed a record."""
         self._open()
 
     def _open(self) -> None:
@@ -104,11 +107,15 @@ class Storage:
             except BaseException:
                 self._depth -= 1
                 if self._depth == 0:
+                    self._changed = False
                     self.connection.execute("ROLLBACK")
                 raise
             self._depth -= 1
             if self._depth == 0:
                 self.connection.execute("COMMIT")
+                if self._changed:
+                    self._changed = False
+                    self.on_change()
 
     def backup_to(self, target: Path) -> None:
         """Write a consistent copy of the database to `target`."""
@@ -134,6 +141,7 @@ class Storage:
         parent = getattr(record, _PARENT_FIELD[kind]) if kind in _PARENT_FIELD else ""
         now = self.clock().isoformat()
         with self.transaction() as db:
+            self._changed = True
             row = db.execute(
                 "SELECT version FROM record WHERE kind = ? AND native_id = ?", (kind, record.native_id)
             ).fetchone()

@@ -1,5 +1,6 @@
-"""Sources of scenario records by name (entry points of the group `yrdhub.scenario_sources`), and how each is configured:
-HOME/scenarios/NAME.json, whose `source` names the entry point (NAME when it is left out)."""
+"""Sources of scenario records by name (entry points of the group `yrdhub.scenario_sources`).
+
+Each is configured in HOME/scenarios/NAME.json, whose `source` names the entry point (NAME when it is left out)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a source of personal scenario records is. It is no registry of credits: nothing is pushed to it or held there."""
+"""What a source of personal scenario records is. No registry of credits: nothing is pushed to it or held there."""
 
 from __future__ import annotations
 

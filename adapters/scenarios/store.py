@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +20,7 @@ from adapters.scenarios.pseudonyms import SALT_BYTES, Pseudonyms
 from adapters.scenarios.source import ReceivedItem, RefusedItem, ScenarioPage
 from adapters.scenarios.tables import accounts, activities, changes, facts, metadata, records, refused
 from hub.db.engine import open_engine
-from mutual_recognition.scenarios import ScenarioRecord
+from mutual_recognition.scenarios import Activity, ScenarioRecord
 
 _COMPARED: Final = ("scenario", "day", "reduction_g", "stated", "points", "project", "platform")
 
@@ -46,6 +49,7 @@ class ScenarioStore:
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
             file.touch(mode=0o600)
+        self._file = file
         self._engine: Engine = open_engine(f"sqlite:///{file}")
         self._pseudonyms, self._clock = pseudonyms, clock
         metadata.create_all(self._engine)
@@ -140,9 +144,10 @@ class ScenarioStore:
             of = records.c.account == self._pseudonyms.account(account, salt)
             erased = connection.execute(update(records).where(of).values(account=None, leaf_salt=None)).rowcount
             connection.execute(delete(accounts).where(accounts.c.lookup == self._pseudonyms.lookup(account)))
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._engine.dispose()
+        with closing(sqlite3.connect(self._file, isolation_level=None, timeout=30)) as database:
+            database.execute("VACUUM")
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return erased
 
     # ---------------------------------------------------------------- reading
@@ -166,10 +171,6 @@ class ScenarioStore:
 
     def records(self) -> Iterator[ScenarioRecord]:
         """Every record, in the order of their item digests (for the batches to be made of them)."""
-        from decimal import Decimal
-
-        from mutual_recognition.scenarios import Activity
-
         with self._engine.connect() as connection:
             for row in connection.execute(select(records).order_by(records.c.item)).mappings():
                 query = select(activities).where(activities.c.item == row["item"]).order_by(activities.c.code)
@@ -186,7 +187,9 @@ class ScenarioStore:
         query = select(changes).order_by(changes.c.id)
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings()
-            return [{"item": row["item"].hex()[:16], "fields": row["fields"], "seen_at": row["seen_at"]} for row in rows]
+            return [
+                {"item": row["item"].hex()[:16], "fields": row["fields"], "seen_at": row["seen_at"]} for row in rows
+            ]
 
     def refusals(self) -> list[dict[str, Any]]:
         """Acts that could not be taken, by reason, with how many there are of each."""

@@ -9,6 +9,8 @@ import sqlite3
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -79,9 +81,9 @@ class CityHoldings:
                 self._db.executemany("INSERT INTO line VALUES (?, ?, ?, ?, ?)", batch)
                 batch.clear()
         self._db.executemany("INSERT INTO line VALUES (?, ?, ?, ?, ?)", batch)
-        self._db.execute("CREATE INDEX line_by_serial ON line (series, first)")
-        for series in [row[0] for row in self._db.execute("SELECT DISTINCT series FROM line ORDER BY series")]:
-            top = build(runs_of(self._member, self._lines_of(series)), self.nodes(series))
+        in_order = self._db.execute("SELECT series, first, last, holder, status FROM line ORDER BY series, first")
+        for series, lines in groupby(in_order, key=itemgetter(0)):
+            top = build(runs_of(self._member, (line[1:] for line in lines)), self.nodes(series))
             if top is not None:
                 self._tops[series] = top.hash()
         self._db.execute("COMMIT")
@@ -99,10 +101,6 @@ class CityHoldings:
                 self._names[ids[key]] = SeriesName(member=key[0], registry=key[1], code=key[2])
             self.lines += 1
             yield ids[key], one.serials.first, one.serials.last, place.holder, place.status
-
-    def _lines_of(self, series: bytes) -> Iterator[Line]:
-        query = "SELECT first, last, holder, status FROM line WHERE series = ? ORDER BY first"
-        yield from self._db.execute(query, (series,))
 
     def lines_at(self, series: bytes, first: int, last: int, limit: int) -> list[Line]:
         """The books' own lines that share a serial with the range, in order."""

@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 _DECIDE = 400
 _REPORT_EVERY = 30.0
+_REPORTS_AHEAD = 60
 _DELIVER = 500
 _FAR_AHEAD = 1_200
 _NOT_FINAL_AFTER = 60.0
@@ -138,7 +139,12 @@ class SyncEngine:
             return
         self._reported = time.monotonic()
         try:
-            self._status.report(self._journal.sync_facts(self._profile))
+            facts = self._journal.sync_facts(self._profile)
+            # a report counts when it is newer than the one before: two of one second are told apart
+            newer = max(facts.at, int(self._journal.get("reported_at") or 0) + 1)
+            at = min(newer, facts.at + _REPORTS_AHEAD)
+            self._status.report(facts.model_copy(update={"at": at}))
+            self._journal.set(reported_at=str(at))
         except (RetryLater, RecordRefused) as trouble:
             log.warning("status_not_reported", registry=self._profile.name, trouble=str(trouble))
 

@@ -14,7 +14,6 @@ import contextlib
 import ipaddress
 import json
 import os
-import re
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import psycopg
@@ -30,7 +29,8 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb, set_json_loads
 
-from hub.errors import ConfigurationWrong, RetryLater, YrdhubError
+from adapters.transports.sql_errors import is_lost, told, words_of
+from hub.errors import ConfigurationWrong, RetryLater
 from mutual_recognition.documents import Json
 
 Line: TypeAlias = dict[str, Json]
@@ -157,9 +157,9 @@ class SqlDatabase:
                     yield writing
                     writing.committing = True
             except psycopg.OperationalError as lost:
-                if writing.committing and _is_lost(lost):
+                if writing.committing and is_lost(lost):
                     raise RetryLater(
-                        f"the database's answer to the commit was lost ({_words(lost)})",
+                        f"the database's answer to the commit was lost ({words_of(lost)})",
                         code="commit_unknown",
                         where=str(self.address),
                         remedy="nothing: it is looked up before anything is written again",
@@ -175,7 +175,8 @@ class SqlDatabase:
             deadline.watch(connection)
             yield connection, deadline
         except psycopg.Error as trouble:
-            raise self._told(trouble, what, late=deadline.passed) from trouble
+            late = self._limits.operation_seconds if deadline.passed else 0.0
+            raise told(trouble, what, str(self.address), late) from trouble
         finally:
             deadline.pause()
             if connection is not None:
@@ -217,31 +218,6 @@ class SqlDatabase:
                 remedy="put the role's password into that file, readable by its owner alone",
             )
         return password
-
-    def _told(self, trouble: psycopg.Error, what: str, *, late: bool) -> YrdhubError:
-        """A server's error in the hub's terms, by its SQLSTATE (PostgreSQL manual, appendix A)."""
-        words = _words(trouble)
-        if late:
-            words = f"no answer within {self._limits.operation_seconds:g} s; {words}"
-        for states, code, message, remedy in _TO_BE_CHANGED:
-            if _state(trouble) in states:
-                return ConfigurationWrong(f"{message} ({words})", code=code, where=str(self.address), remedy=remedy)
-        state = _state(trouble) or ""
-        passing = not state or state.startswith(_PASSING)
-        if late or (isinstance(trouble, psycopg.OperationalError) and passing) or state.startswith(_PASSING):
-            code = "statement_timeout" if state == "57014" else "database_unreachable"
-            return RetryLater(
-                f"the database does not answer now ({words})",
-                code=code,
-                where=str(self.address),
-                remedy="nothing: it is tried again. If it lasts, ask the registry's operators",
-            )
-        return ConfigurationWrong(
-            f"the database refuses the {what} ({words})",
-            code="query_refused",
-            where=str(self.address),
-            remedy="compare the registry's views with the adapter's README",
-        )
 
 
 class _Deadline:
@@ -401,66 +377,3 @@ def plain(value: Any) -> Json:
 
 def _exactly(content: str | bytes) -> Any:
     return json.loads(content, parse_float=Decimal)
-
-
-# ---------------------------------------------------------------- errors
-
-_PASSING: Final = ("08", "25P03", "25P04", "40", "53", "55P03", "55006", "55000", "57014", "57P", "58")
-"""SQLSTATE classes that may pass by themselves: connection, rollback, resources, locks, shutdown, system."""
-
-_NO_STATE: Final = (
-    # libpq tells no SQLSTATE of a connection that failed; the server's words are English or its own language
-    (re.compile(r"password authentication failed|no password supplied|authentication failed|认证失败"), "28P01"),
-    (re.compile(r"no pg_hba\.conf entry|role .* is not permitted to log in"), "28000"),
-    (re.compile(r"database .* does not exist|数据库.*不存在"), "3D000"),
-    (re.compile(r"permission denied for database"), "42501"),
-    (re.compile(r"certificate|server does not support SSL|root certificate file"), "TLS"),
-)
-_TO_BE_CHANGED: Final = (
-    (
-        ("28P01", "28000"),
-        "login_refused",
-        "the database refuses the login",
-        "check the role in the address and the password in its file; both are the registry's to give",
-    ),
-    (("3D000",), "database_missing", "there is no such database", "correct the database's name in the address"),
-    (
-        ("TLS",),
-        "certificate_refused",
-        "the server's certificate is not accepted",
-        "name the registry's root certificate in the address (sslrootcert), or correct the host's name",
-    ),
-    (
-        ("42501",),
-        "right_missing",
-        "the role lacks a right that the adapter needs",
-        "have the registry grant what its manual promises: SELECT on the views, INSERT on the write-back table",
-    ),
-    (
-        ("42P01", "42703", "3F000", "42883", "42804"),
-        "schema_changed",
-        "a view or column is not what it was",
-        "change the adapter's mapping, or have the registry undo the change; nothing was skipped",
-    ),
-)
-
-
-def _state(trouble: psycopg.Error) -> str | None:
-    if trouble.sqlstate:
-        return trouble.sqlstate
-    words = str(trouble)
-    if "connection failed" not in words and "connection is bad" not in words:
-        return None
-    return next((state for pattern, state in _NO_STATE if pattern.search(words)), None)
-
-
-def _is_lost(trouble: psycopg.OperationalError) -> bool:
-    """Whether the connection went, so that nobody can say what the server did last."""
-    return trouble.sqlstate is None or trouble.sqlstate.startswith(("08", "57P"))
-
-
-def _words(trouble: psycopg.Error) -> str:
-    """The server's own words on one line, without the values of a row."""
-    said = trouble.diag.message_primary or str(trouble)
-    said = " ".join(said.split())
-    return f"{trouble.sqlstate}: {said}" if trouble.sqlstate else said

@@ -47,7 +47,8 @@ share by audience; and a counter for signed orders and sealed documents. The API
 
 * Every list answers in pages with a cursor; `next` is the path of the following page. Rows that arrive meanwhile shift
   nothing.
-* Every answer has an ETag of its block; `If-None-Match` gives 304 while nothing changed.
+* Every answer has an ETag of its block and of what its reader may see (but for /v1/accesses, which reading changes);
+  `If-None-Match` gives 304 while nothing changed.
 * Quantities are integer kg of CO2 equivalent and serial numbers; integers beyond 2^53 - 1 are text. Times are block
   times in UTC+8.
 * Errors are problem details (RFC 9457) whose `type` is stable.

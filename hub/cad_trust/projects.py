@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, select
 from sqlalchemy import Row as SqlRow
 
 from hub.cad_trust.identity import Links, country_of, day_number, day_of, member_name, record_uuid, region_of
@@ -80,11 +80,16 @@ def list_projects(connection: Connection, rows: Sequence[Row], links: Links) -> 
 
 
 def public_documents(connection: Connection, digests: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """The public documents among `digests`, as parsed. What is not public is as if it were not there."""
+    """The public documents among `digests`, as parsed. What is not public, or was withdrawn, is as if not there."""
     d, wanted = t.documents.c, sorted(set(digests))
+    notice = t.documents.alias()
     found: dict[str, Mapping[str, Any]] = {}
     for start in range(0, len(wanted), 500):
-        query = select(d.digest, d.canonical).where(d.digest.in_(wanted[start : start + 500]), d.audience == "public")
+        query = select(d.digest, d.canonical).where(
+            d.digest.in_(wanted[start : start + 500]),
+            d.audience == "public",
+            ~exists().where(notice.c.withdraws == d.digest),
+        )
         found |= {row.digest: json.loads(row.canonical) for row in connection.execute(query)}
     return found
 

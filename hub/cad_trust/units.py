@@ -160,7 +160,7 @@ def serial_form(connection: Connection, series: str) -> tuple[str, str]:
     digest = connection.execute(query.order_by(d.received_at.desc(), d.digest)).scalars().first()
     if digest is None:
         return series, DEFAULT_FORM
-    content = public_documents(connection, [digest])[digest].get("content", {})
+    content = public_documents(connection, [digest]).get(digest, {}).get("content", {})
     form = content.get("serial_format")
     usable = isinstance(form, str) and len(form) <= 100 and "{serial" in _PLACE.sub("{serial", form)
     return str(content.get("code") or series), form if usable else DEFAULT_FORM

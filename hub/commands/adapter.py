@@ -193,13 +193,13 @@ def _row(outcome: Outcome, write: bool) -> dict[str, Any]:
     name = outcome.check.name
     do = ""
     if outcome.result is Result.FAILED:
-        do = ADVICE[name]
+        do = ADVICE.get(name, "see what the check says it asks for")
     elif outcome.result is Result.SKIPPED:
         do = NEEDS_A_STAND_IN.get(name, "")
         if name in WRITING and not write and "not allowed" in outcome.reason:
             do = "run it with --write against a registry for trial"
         elif name in WRITING and "no messages" in outcome.reason:
-            do = "nothing, if a person is to book from `yrdhub sync worklist`; else fill in `effects` (section 7)"
+            do = "nothing, if a person is to book from `yrdhub sync todo`; else fill in `effects` (section 7)"
     return {
         "name": name,
         "says": outcome.check.says,

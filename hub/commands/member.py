@@ -12,10 +12,13 @@ from sqlalchemy import select
 
 from hub.ballot_actions import moment
 from hub.bootstrap import OpenIndex
+from hub.chain.codec import encode_call
 from hub.chain.enums import MemberKind, Role, in_words
-from hub.chain.keys import checksum_address, parse_address
+from hub.chain.keys import checksum_address, find_keystore, open_keystore, parse_address
 from hub.chain.orders import LeaveOrder, OfficerOrder
-from hub.commands.acting import Hub, Key, Member, Out, Show, order_by_voter, reading, seconds
+from hub.chain.sending import send
+from hub.commands.acting import Hub, Key, Member, Out, Show, order_by_voter, reading, seconds, writing
+from hub.commands.open_node import keys_folder
 from hub.commands.words import day, word
 from hub.db import tables as t
 from hub.errors import RecordRefused
@@ -126,6 +129,32 @@ def remove_officer(
 ) -> None:
     """Take a key's roles away. Your member's last voter stays."""
     _order_officer(context, parse_address(address), Role(0), 0, good_for, member, key, out, hub, show)
+
+
+@app.command()
+def resign(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(help="Address of your own key, typed out: its office ends at once")],
+) -> None:
+    """Give up your own key's office, which a member may have given it unasked. A member's last voter stays."""
+    terminal = Terminal.of(context)
+    account = parse_address(address)
+    with writing(terminal) as index:
+        keystore = find_keystore(keys_folder(terminal.settings), account)
+        office = index.deployment.read(index.node, "Consortium", "getOfficer", [account])
+        signer = open_keystore(keystore.file, terminal.settings.read_password(whose=checksum_address(account)))
+        data = encode_call("Consortium", "resign", [])
+        receipt = send(signer, index.node, index.deployment.address("Consortium"), data)
+        index.indexer.follow()
+    told = {
+        "officer": checksum_address(account),
+        "member": office["member"],
+        "gave_up": _roles(office["roles"]),
+        "transaction": receipt.tx_hash,
+        "block": receipt.block_number,
+    }
+    gave_up = " and ".join(told["gave_up"])
+    terminal.answer(told, f"{told['officer']} is no longer {gave_up} of member {office['member']}")
 
 
 @app.command()

@@ -48,6 +48,8 @@ def open_reconciler(
     def chain() -> Iterator[IndexHoldings]:
         index.follower.follow()
         with index.reader.connect() as connection:
+            if connection.dialect.name == "postgresql":  # there a transaction sees what others commit meanwhile
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield IndexHoldings(connection)
 
     return Reconciler(

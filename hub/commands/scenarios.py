@@ -62,7 +62,9 @@ def pull_records(
     told = {"new": taken.new, "known": taken.known, "changed": taken.changed, "refused": taken.refused}
     lines = [f"{name}: {taken.new:,} new, {taken.known:,} known already; days read whole up to {cursor or 'none yet'}"]
     if taken.changed:
-        lines.append(f"[yellow]{taken.changed:,} told differently than before: yrdhub scenarios changes {name}[/yellow]")
+        lines.append(
+            f"[yellow]{taken.changed:,} told differently than before: yrdhub scenarios changes {name}[/yellow]"
+        )
     if taken.refused:
         lines.append(f"[yellow]{taken.refused:,} could not be taken: yrdhub scenarios refused {name}[/yellow]")
     terminal.answer(told | {"cursor": cursor or None}, *lines)
@@ -150,7 +152,7 @@ def forget(
         ) from unreadable
     with open_store(terminal.settings.home, name) as store:
         count = store.forget(account)
-    terminal.answer({"erased": count}, f"{count:,} records are nobody's any more" if count else "no record of that account")
+    terminal.answer({"erased": count}, f"{count:,} records are nobody's any more" if count else "no such account")
 
 
 def _when(seconds: Any) -> str | None:

@@ -46,8 +46,8 @@ class Desk:
         """The member that acts. Raises ConfigurationWrong where no officer's key is at hand."""
         if not self.member:
             raise ConfigurationWrong(
-                "no officer's key is at hand, so nobody knows which city this is",
-                remedy="make one with `yrdhub keys new`, or name it with --key or --member",
+                "it is not said which city this is: no officer's key is at hand, or several cities' are",
+                remedy="name it with --member or --key; `yrdhub keys new` makes a key",
                 code="key_missing",
             )
         return self.member
@@ -119,6 +119,9 @@ def _reader_at_hand(terminal: Terminal, index: OpenIndex, member: int | None, ke
         try:
             return choose_officer(folder, index.node, index.deployment, role, member=member, key=wanted)
         except ConfigurationWrong as missing:
+            if missing.code == "key_ambiguous" and member is None and key is None:
+                terminal.note("[dim]several cities' keys are here: reading as the public; name one with --member[/dim]")
+                return None
             if missing.code != "key_missing":
                 raise
     if member is None and key is None:

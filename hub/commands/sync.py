@@ -17,7 +17,8 @@ from adapters.sync.engine import PassReport
 from adapters.sync.hints import Waking, listening, read_secret
 from adapters.sync.telling import Watch
 from hub.commands import sync_held, sync_status
-from hub.commands.acting import Key, writing
+from hub.commands.acting import Key, seconds, writing
+from hub.commands.reconcile_schedule import ReconcileEvery
 from hub.commands.sync_journal import Name, journal_file
 from hub.commands.sync_watch import metrics_of, opened_desk, stop_by_signal, watch_passes
 from hub.commands.watching import watching
@@ -73,13 +74,21 @@ def run(
     hint_secret: Annotated[
         Path | None, typer.Option(help="File with the secret that the registry signs hints with")
     ] = None,
+    reconcile_every: Annotated[
+        str | None,
+        typer.Option(help="With --watch: also compare the registry's books with the chain so often, for example 24h"),
+    ] = None,
 ) -> None:
     """One pass in both directions: the registry's records to the chain, what happened there back to the registry.
 
     A pass may be interrupted anywhere; the next goes on from the journal. Exit code 75 when registry or chain was away.
     """
     terminal = Terminal.of(context)
-    for option, value in (("--metrics-port", metrics_port), ("--hints-port", hints_port)):
+    for option, value in (
+        ("--metrics-port", metrics_port),
+        ("--hints-port", hints_port),
+        ("--reconcile-every", reconcile_every),
+    ):
         if value is not None and not watch:
             raise typer.BadParameter("goes with --watch", param_hint=option)
     if hints_port is not None and hint_secret is None:
@@ -99,6 +108,8 @@ def run(
         waking = Waking()
         stop_by_signal(waking)
         terminal.note(f"syncing {name} every {every:g} s; interrupt to end")
+        if reconcile_every is not None:
+            desk.after_pass = ReconcileEvery(terminal, index, name, seconds(reconcile_every, "--reconcile-every"))
         if metrics_port is not None:
             terminal.note(f"figures at {stack.enter_context(metrics_of(desk, metrics_port))}/metrics")
         if hints_port is not None and hint_secret is not None:

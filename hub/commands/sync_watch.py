@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import httpx
 from rich.markup import escape
@@ -20,7 +21,7 @@ from hub.bootstrap import OpenIndex, open_sync
 from hub.chain.enums import Role
 from hub.chain.keys import parse_address
 from hub.commands.open_node import keys_folder
-from hub.commands.sync_journal import journal_file, now
+from hub.commands.sync_journal import journal_file, now, open_journal
 from hub.commands.sync_settings import asset_key
 from hub.db.engine import open_reading_engine
 from hub.errors import ConfigurationWrong, RetryLater
@@ -30,6 +31,8 @@ from hub.sync_status.serving import serving
 from hub.terminal import Terminal
 from mutual_recognition.instants import in_china
 from mutual_recognition.sync_facts import SyncFacts
+
+AfterPass: TypeAlias = Callable[[SyncEngine, RegistryAdapter, Journal], None]
 
 
 @dataclass
@@ -45,20 +48,33 @@ class SyncDesk:
     name: str
     hub: httpx.Client | None = None
     key: str | None = None
+    after_pass: AfterPass | None = None
+    """What else is done after a pass, with the engine, adapter and journal of now."""
     _adapter: RegistryAdapter | None = field(default=None, init=False)
     _configuration: bytes = field(default=b"", init=False)
     _engine: SyncEngine | None = field(default=None, init=False)
+    _journal: Journal | None = field(default=None, init=False)
     _signs: str = field(default="", init=False)
     _opened: ExitStack = field(default_factory=ExitStack, init=False)
 
     def run_once(self, watch: Watch | None = None) -> PassReport:
         """One pass. Raises RetryLater while chain or journal are taken, ConfigurationWrong without a key."""
         engine = self._ready()
-        return engine.run_once() if watch is None else engine.run_once(watch)
+        report = engine.run_once() if watch is None else engine.run_once(watch)
+        if self.after_pass is not None and self._adapter is not None and self._journal is not None:
+            self.after_pass(engine, self._adapter, self._journal)
+        return report
+
+    def note_trouble(self, trouble: str) -> None:
+        """Keeps why a pass could not even begin, where status and figures are read."""
+        home = self.terminal.settings.home
+        if journal_file(home, self.name).exists():
+            with open_journal(home, self.name) as journal:
+                journal.set(registry_trouble=trouble)
 
     def close(self) -> None:
         """Closes the journal and the adapter."""
-        self._engine, self._adapter, self._signs = None, None, ""
+        self._engine, self._adapter, self._journal, self._signs = None, None, None, ""
         self._opened.close()
 
     def _ready(self) -> SyncEngine:
@@ -79,7 +95,7 @@ class SyncDesk:
         file = journal_file(home, self.name)
         file.parent.mkdir(parents=True, exist_ok=True)
         opened = open_sync(self.index, self._adapter, signer, file, hub=self.hub, asset_key=asset_key(settings))
-        self._engine, _ = self._opened.enter_context(opened)
+        self._engine, self._journal = self._opened.enter_context(opened)
         self._signs = address
         return self._engine
 
@@ -124,6 +140,7 @@ def watch_passes(
                 report = desk.run_once(watch)
         except (RetryLater, ConfigurationWrong) as failed:
             found, said = str(failed), []
+            desk.note_trouble(found)
         else:
             found = "; ".join(report.trouble)
             said = lines(desk.name, report) if report.read or report.written or report.told else []

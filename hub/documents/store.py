@@ -119,9 +119,10 @@ def revision(connection: Connection, reader: Reader) -> str:
     return " ".join(f"{row.audience},{row.member},{row.newest}" for row in connection.execute(query))
 
 
-def how_many(connection: Connection) -> int:
-    """Documents kept, of whatever audience."""
-    return int(connection.execute(select(func.count()).select_from(t.documents)).scalar_one())
+def how_many_public(connection: Connection) -> int:
+    """Public documents kept. How many there are for others is not told to whoever reads the metrics."""
+    public = t.documents.c.audience == "public"
+    return int(connection.execute(select(func.count()).select_from(t.documents).where(public)).scalar_one())
 
 
 _LARGEST_STEP = 1_000

@@ -103,7 +103,7 @@ class _SeriesRows:
         self._series = series
 
     def get(self, level: int, prefix: int) -> Node | None:
-        row = self._rows.find(t.holding_nodes, self._member, self._series, level, prefix)
+        row = self._rows.find(t.holding_nodes, self._member, level, self._series, prefix)
         return None if row is None else _node(row)
 
     def put(self, node: Node) -> None:
@@ -119,7 +119,7 @@ class _SeriesRows:
         self._rows.put(t.holding_nodes, row)
 
     def drop(self, level: int, prefix: int) -> None:
-        self._rows.remove(t.holding_nodes, self._member, self._series, level, prefix)
+        self._rows.remove(t.holding_nodes, self._member, level, self._series, prefix)
 
 
 # -------------------------------------------------------------------- reading

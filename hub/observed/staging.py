@@ -60,6 +60,10 @@ class Staging:
             self.profiles.setdefault(heading, ColumnProfile()).add("" if cell is None else str(cell))
         raw = json.dumps(row.raw, ensure_ascii=False)
         for record in row.records:
+            if (long := _too_long(record)) is not None:
+                reason = f"{len(long[1]):,} characters where an id has at most {long[2]}"
+                self._refuse(RefusedRow(row.row, row.sheet, long[0], long[1], "id_too_long", reason))
+                continue
             content = json.dumps(as_json(record), ensure_ascii=False, sort_keys=True)
             digest = hashlib.sha256(f"{content}\n{raw}".encode()).hexdigest()
             if self._insert(record.kind, record.native_id, digest, content, raw, row.row):
@@ -82,11 +86,16 @@ class Staging:
             self.serials[serial_outcome(record)] += 1
 
     def _refuse_duplicate(self, row: ReadRow, record: Observed, digest: str) -> None:
-        first, known = self.connection.execute(
-            "SELECT row, digest FROM staged WHERE kind = ? AND native_id = ?", (record.kind.value, record.native_id)
+        first, known, raw = self.connection.execute(
+            "SELECT row, digest, raw FROM staged WHERE kind = ? AND native_id = ?",
+            (record.kind.value, record.native_id),
         ).fetchone()
         same = known == digest
-        reason = f"the same record as row {first}" if same else f"row {first} has this id with other content"
+        before = json.loads(raw)
+        differing = [
+            f"{name}: {before.get(name)!r}, here {cell!r}" for name, cell in row.raw.items() if before.get(name) != cell
+        ]
+        reason = f"the same record as row {first}" if same else f"row {first} has this id with {'; '.join(differing)}"
         code = "duplicate_in_file" if same else "duplicate_differs"
         self._refuse(RefusedRow(row.row, row.sheet, "", record.native_id, code, reason, ((record.kind, ""),)))
 
@@ -133,6 +142,17 @@ class Staging:
                 "number": number,
                 **dict(zip(("row", "sheet", "field", "value", "code", "reason"), row, strict=True)),
             }
+
+
+def _too_long(record: Observed) -> tuple[str, str, int] | None:
+    """Field, value and bound of an id that no registry ever wrote: a cell that swallowed its neighbours."""
+    bounded = [("native_id", record.native_id, 400)]
+    if isinstance(record, ObservedUnits):
+        bounded += [("project", record.project, 200), ("serial_series", record.serials.series, 200)]
+        bounded += [("serial_project", record.serials.project, 40)]
+    else:
+        bounded += [("latitude", record.latitude, 40), ("longitude", record.longitude, 40)]
+    return next(((name, value, most) for name, value, most in bounded if len(value) > most), None)
 
 
 def serial_outcome(record: ObservedUnits) -> str:

@@ -62,6 +62,14 @@ class Outbox:
         with self._engine.connect() as connection:
             return read_all(connection, select(t.relays).where(open_ones).order_by(c.number))
 
+    def vote_of(self, ballot: str, member: int) -> tuple[int, int] | None:
+        """Revision and choice of the vote of a member that stands, by the index; None where it knows of none."""
+        v = t.votes.c
+        query = select(v.revision, v.choice).where(v.ballot == ballot, v.member == member)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.revision, row.choice)
+
     def mark_sent(self, order: str, raw: bytes, tx_hash: str, now: int) -> None:
         """Keeps the signed bytes, before they are broadcast."""
         with self._engine.begin() as connection:

@@ -14,8 +14,9 @@ import structlog
 
 from hub.chain.connection import Node, NonceTaken
 from hub.chain.keys import Signer
+from hub.chain.orders import VoteOrder
 from hub.chain.sending import next_nonce, prepare, simulate, wait_receipt
-from hub.errors import ChainRefused, RetryLater
+from hub.errors import ChainRefused, ConfigurationWrong, RetryLater
 from hub.index.queries import Row
 from hub.relay.outbox import Outbox, RelayStatus
 
@@ -56,6 +57,15 @@ class Relayer:
             try:
                 self._carry_out(row)
             except ChainRefused as refused:
+                done = self._was_done(row, refused)
+                if done is None:
+                    passed.waiting += 1
+                    continue
+                if done:
+                    self._outbox.mark_carried_out(row["order"], self._clock())
+                    log.info("order_carried_out_by_another", order=row["order"])
+                    passed.carried_out += 1
+                    continue
                 self._outbox.mark_refused(row["order"], refused.to_json(), self._clock())
                 log.info("order_refused", order=row["order"], error=refused.error)
                 passed.refused += 1
@@ -67,6 +77,21 @@ class Relayer:
                 log.info("order_carried_out", order=row["order"])
                 passed.carried_out += 1
         return passed
+
+    def _was_done(self, row: Row, refused: ChainRefused) -> bool | None:
+        """Whether the chain refuses this order only because it has its effect already: anyone may send it, and somebody
+        was first. None: not known until the index has the vote that stands."""
+        if refused.error in ("OrderRepeated", "BallotExists"):  # both name the very order, by its hash
+            return True
+        if refused.error != "RevisionStale" or row["primary_type"] != VoteOrder.__name__:
+            return False
+        message = row["message"]
+        if refused.arguments.get("recorded") != int(message["revision"]):
+            return False  # a newer vote stands
+        standing = self._outbox.vote_of(message["ballot"], int(message["member"]))
+        if standing is None or standing[0] < int(message["revision"]):
+            return None
+        return standing == (int(message["revision"]), int(message["choice"]))
 
     def _carry_out(self, row: Row) -> None:
         raw, tx_hash = row["raw"], row["tx_hash"]
@@ -89,10 +114,18 @@ class Relayer:
 
 
 def run(relayer: Relayer, *, every: float, stop: Callable[[], bool]) -> None:
-    """Passes until `stop` says so, with `every` seconds between them; a node that is away is tried again."""
+    """Passes until `stop` says so, with `every` seconds between them.
+
+    A node that is away is tried again, and so is what an operator may mend meanwhile (a node that refuses the key of
+    its users, a database that is being moved): orders wait, and nothing is lost. Trouble is told when it changes.
+    """
+    told = ""
     while not stop():
         try:
             relayer.run_once()
-        except RetryLater as trouble:
-            log.warning("relay_waits", trouble=str(trouble))
+            told = ""
+        except (RetryLater, ConfigurationWrong) as trouble:
+            if str(trouble) != told:
+                log.warning("relay_waits", trouble=str(trouble), kind=trouble.kind)
+            told = str(trouble)
         time.sleep(every)

@@ -1,7 +1,9 @@
-"""`make bench`: measures gas, replay and memory, prints the tables, and exits 1 when a bound is missed.
+"""`make bench`: measures gas, replay, reconciliation and memory, prints the tables, and exits 1 when a bound is missed.
 
     python -m scripts.bench                        everything: about six minutes
     python -m scripts.bench --only gas             gas alone: seconds
+    python -m scripts.bench --only cad-trust       1,000 projects listed and imported; 10,000 with --full
+    python -m scripts.bench --only reconciliation  100,000 blocks a side; 1,000,000 with --full
     python -m scripts.bench --records 5000         the replay bounded to its first 5,000 records
     python -m scripts.bench --write-gas-snapshot   contracts/gas-snapshot.json anew, after a change that is meant
 
@@ -25,8 +27,10 @@ from hub.errors import YrdhubError
 from hub.logs import configure_logs
 from hub.settings import LogFormat, load_settings
 from scripts.bench.bounds import Bound
+from scripts.bench.cad_trust import measure_cad_trust
 from scripts.bench.gas import SIZES, SNAPSHOT, GasFigures, measure_gas
 from scripts.bench.illustrative import write_reports
+from scripts.bench.reconciliation import ALL_BLOCKS, BLOCKS, ReconciliationFigures, measure_reconciliation
 from scripts.bench.replay import CADT_RECORDS_A_SECOND, ReplayFigures, measure_replay
 from scripts.compile import ROOT
 
@@ -42,25 +46,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.write_gas_snapshot:
         return _write_snapshot()
     try:
-        gas = measure_gas() if chosen.only != "replay" else None
-        replay = _measure_replay(chosen.reports, chosen.records) if chosen.only != "gas" else None
+        gas = measure_gas() if chosen.only in (None, "gas") else None
+        replay = _measure_replay(chosen.reports, chosen.records) if chosen.only in (None, "replay") else None
+        listed = measure_cad_trust(full=chosen.full) if chosen.only in (None, "cad-trust") else None
+        reconciled = _measure_reconciliation(full=chosen.full) if chosen.only in (None, "reconciliation") else None
     except YrdhubError as failed:
         _TOLD.print(failed.to_panel())
         return 2
-    bounds = (gas.bounds() if gas else []) + (replay.bounds() if replay else [])
+    bounds = [bound for figures in (gas, replay, reconciled, listed) if figures for bound in figures.bounds()]
     if chosen.json:
-        measured = {"gas": gas.to_json() if gas else None, "replay": replay.to_json() if replay else None}
+        parts = {"gas": gas, "replay": replay, "reconciliation": reconciled, "cad_trust": listed}
+        measured = {name: figures.to_json() if figures else None for name, figures in parts.items()}
         print(json.dumps(measured | {"bounds": [bound.to_json() for bound in bounds]}, indent=1, ensure_ascii=False))
     else:
         console = Console()
-        for table in (*_shown(gas, replay), _bounds_table(bounds)):
+        tables = [*_shown(gas, replay), *(one.table() for one in (reconciled, listed) if one), _bounds_table(bounds)]
+        for table in tables:
             console.print(table)
     return 0 if all(bound.kept for bound in bounds) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description="Measure gas, speed and memory.")
-    parser.add_argument("--only", choices=("gas", "replay"), help="one half alone")
+    parser.add_argument("--only", choices=("gas", "replay", "reconciliation", "cad-trust"), help="one part alone")
+    parser.add_argument("--full", action="store_true", help="the whole sizes, not a tenth of them")
     parser.add_argument("--records", type=int, help="replay no more than so many issuances and cancellations")
     parser.add_argument("--reports", type=Path, help="folder of CDM reports [cdm in YRDHUB_DATA or ../shared/data]")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -88,6 +97,10 @@ def _measure_replay(reports: Path | None, records: int | None) -> ReplayFigures:
         with Progress(console=_TOLD, transient=True) as progress:
             watch = _Shown(progress)
             return measure_replay(home, folder, records, illustrative=illustrative, watch=watch)
+
+
+def _measure_reconciliation(*, full: bool) -> ReconciliationFigures:
+    return measure_reconciliation(ALL_BLOCKS if full else BLOCKS)
 
 
 class _Shown:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from adapters.acceptance import Result, Trial, run_checks
+from adapters.acceptance import Result, Trial, instructing, run_checks
 from adapters.cdm import adapter as cdm
 from adapters.cdm.sample import write_sample
-from adapters.protocol import Effect, Health, Holding, NativeRecord, Page, Receipt
+from adapters.protocol import Effect, EffectKind, Health, Holding, NativeRecord, Page, Receipt
 from hub.errors import RecordRefused
 from mutual_recognition import records as canonical
 from mutual_recognition.identifiers import FIRST_PROGRAMME
+from mutual_recognition.serials import SerialRange
 
 
 class Sound(cdm.CdmAdapter):
@@ -126,6 +127,67 @@ class Listens(Sound):
         return {key: Receipt(key, True) for key in keys if key in self.booked}
 
 
+class Clerk(Sound):
+    """A city's registry that no program may write to; a clerk is told what to type, and what was typed is seen."""
+
+    typed: ClassVar[list[str]] = []
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._profile = replace(self._profile, member=340100)
+
+    def instructions(self, effect: Effect) -> Mapping[str, Any]:
+        if effect.serials is None or effect.series is None or effect.series.code.startswith("0x"):
+            raise RecordRefused("no serials", code="effect_not_tellable", value=effect.key, remedy="wait for it")
+        if effect.kind is EffectKind.TRANSFER_COMPLETED and "kept_last" not in effect.detail:
+            raise RecordRefused("not said what was kept", code="effect_not_tellable", remedy="wait for it")
+        row = {"item": effect.key, "serials": f"{effect.series.code} {effect.serials}"}
+        row["about"] = " ".join(str(effect.detail.get(name)) for name in ("native_id", "transfer", "record"))
+        title = {"zh": "登记", "en": "book"}
+        return {"key": effect.key, "item": effect.key, "title": title, "sheet": "one", "row": row}
+
+    def sightings(self, keys: Sequence[str]) -> Mapping[str, str]:
+        return {key: f"row {self.typed.index(key)}" for key in keys if key in self.typed}
+
+
+class Forgetful(Clerk):
+    def instructions(self, effect: Effect) -> Mapping[str, Any]:
+        told = super().instructions(effect)
+        return {**told, "row": {"item": told["row"]["item"]}}
+
+
+class Numberless(Clerk):
+    def instructions(self, effect: Effect) -> Mapping[str, Any]:
+        told = super().instructions(effect)
+        return {**told, "row": {"serials": told["row"]["serials"], "about": told["row"]["about"]}}
+
+
+class Fickle(Clerk):
+    calls = 0
+
+    def instructions(self, effect: Effect) -> Mapping[str, Any]:
+        Fickle.calls += 1
+        told = super().instructions(effect)
+        return {**told, "row": {**told["row"], "time": str(self.calls)}}
+
+
+class Obliging(Clerk):
+    def instructions(self, effect: Effect) -> Mapping[str, Any]:
+        return {"key": effect.key, "item": effect.key, "title": {}, "sheet": "one", "row": {"item": effect.key}}
+
+
+class Believes(Clerk):
+    """Takes what stands in the sheet for the registry's word."""
+
+    def lookup(self, keys: Sequence[str]) -> Mapping[str, Receipt]:
+        return {key: Receipt(key, True) for key in keys if key in self.typed}
+
+
+class Blind(Clerk):
+    def sightings(self, keys: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     reports = tmp_path / "reports"
@@ -173,3 +235,47 @@ def test_suite__one_fault__is_found_by_its_check(folder: Path, adapter: type[Sou
 def test_suite__every_effect_taken__is_found(folder: Path) -> None:
     check = "effects_it_cannot_book_get_a_refused_receipt"
     assert failing(Listens, folder, check, may_write=True) == {check}
+
+
+def typing(adapter: type[Clerk]) -> dict[str, Any]:
+    """A trial in which somebody types what the adapter says."""
+    adapter.typed.clear()
+    series = canonical.SeriesName(code="CN", member=340100, registry="cdm")
+    detail = {"holder": 440000, "purpose": 6, "kg_per_serial": 1000, "kg": 1000}
+    at = "2026-01-01T00:00:00+00:00"
+    effect = Effect("retired_elsewhere:1", EffectKind.RETIRED_ELSEWHERE, series, SerialRange(1, 1), detail, 1, at)
+    return {
+        "effect": lambda: effect,
+        "type_row": lambda told: adapter.typed.append(told["row"]["item"]),
+        "effects_booked": lambda: len(adapter.typed),
+        "may_write": True,
+    }
+
+
+BY_HAND = [check.name for check in instructing.CHECKS]
+
+
+def test_suite__registry_told_by_a_person__fails_nothing_and_skips_only_what_a_program_would_do(folder: Path) -> None:
+    trial = Trial(open=lambda: Clerk(folder, member=FIRST_PROGRAMME), **typing(Clerk))
+    outcomes = {outcome.check.name: outcome for outcome in run_checks(trial)}
+    assert {name for name in BY_HAND if outcomes[name].result is Result.PASSED} == set(BY_HAND)
+    assert {name for name, outcome in outcomes.items() if outcome.result is Result.FAILED} == set()
+    skipped = {name for name, outcome in outcomes.items() if outcome.result is Result.SKIPPED and outcome.reason}
+    assert "push_twice_has_one_effect_and_lookup_tells_it" in skipped
+
+
+@pytest.mark.parametrize(
+    ("adapter", "check"),
+    [
+        (Forgetful, "a_person_is_told_what_to_book"),
+        (Numberless, "a_person_is_told_what_to_book"),
+        (Fickle, "a_person_is_told_what_to_book"),
+        (Obliging, "what_cannot_be_put_into_words_is_refused"),
+        (Believes, "a_booking_that_is_seen_confirms_nothing"),
+        (Blind, "a_booking_that_is_seen_confirms_nothing"),
+    ],
+)
+def test_suite__one_fault_of_a_registry_told_by_a_person__is_found(
+    folder: Path, adapter: type[Clerk], check: str
+) -> None:
+    assert failing(adapter, folder, check, **typing(adapter)) == {check}

@@ -50,7 +50,9 @@ def project(request: pytest.FixtureRequest) -> str:
 
 
 def acts(project: str, count: int, day: Any = FIRST, start: int = 0, **changes: Any) -> list[dict[str, Any]]:
-    made = [sample_act(n, f"{day} 08:{n % 60:02d}:17", project_no=project, **changes) for n in range(start, start + count)]
+    made = [
+        sample_act(n, f"{day} 08:{n % 60:02d}:17", project_no=project, **changes) for n in range(start, start + count)
+    ]
     return [act | {"acquisition_item_no": f"{project}-{act['acquisition_item_no']}"} for act in made]
 
 
@@ -92,7 +94,15 @@ def test_signed_part__is_the_text_as_it_was_sent__nested_objects_and_braces_in_t
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", '{"response": {"a": 1}', '{"response": 1, "sign": ""}', '{"response": {}, "response": {}}', "{} x", "<html>"],
+    [
+        "",
+        "[]",
+        '{"response": {"a": 1}',
+        '{"response": 1, "sign": ""}',
+        '{"response": {}, "response": {}}',
+        "{} x",
+        "<html>",
+    ],
 )
 def test_signed_part__of_what_is_no_answer__is_refused(text: str) -> None:
     with pytest.raises(AnswerUnreadable):
@@ -217,13 +227,26 @@ def test_act_that_cannot_be_right__is_refused_by_field__and_the_others_go_on(
 
 @pytest.mark.parametrize(
     "fault",
-    ["timeout", "rate_limited", "wrong_signature", "unsigned", "altered", "replayed_answer", "truncated", "server_error"],
+    [
+        "timeout",
+        "rate_limited",
+        "wrong_signature",
+        "unsigned",
+        "altered",
+        "replayed_answer",
+        "truncated",
+        "server_error",
+    ],
 )
 def test_passing_fault__is_asked_again__nothing_lost_nothing_twice(
     platform: AntchainProcess, project: str, store: ScenarioStore, fault: str
 ) -> None:
     platform.put(acts(project, 25))
-    pulled(platform, f"{project}-other", ScenarioStore(Path(f"{store._engine.url.database}.other"), Pseudonyms(b"t" * 32, "x")))
+    pulled(
+        platform,
+        f"{project}-other",
+        ScenarioStore(Path(f"{store._engine.url.database}.other"), Pseudonyms(b"t" * 32, "x")),
+    )
     platform.fault(fault, **({"seconds": 3} if fault == "timeout" else {}))
     assert pulled(platform, project, store, read_seconds=0.5) == Taken(new=25)
 

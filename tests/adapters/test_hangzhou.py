@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import psycopg
 import pytest
@@ -290,6 +290,7 @@ def test_read__a_server_that_hangs__is_left_after_the_operations_time(city: Sand
     city.clear_faults()
 
 
+@pytest.mark.slow
 def test_read__a_port_that_never_answers__is_passing_trouble(city: SandboxProcess) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://hub_reader@127.0.0.1:{silent.getsockname()[1]}/hangzhou"
@@ -513,6 +514,7 @@ def test_push__the_commits_answer_lost__is_looked_up_and_booked_once(
     assert references(city) == before + 1
 
 
+@pytest.mark.slow
 def test_push__the_commits_answer_lost_and_the_server_gone__is_found_by_lookup_later(
     city: SandboxProcess, adapter: SqlFeedAdapter
 ) -> None:
@@ -603,11 +605,11 @@ def test_push__refused_once__is_put_again_as_its_next_attempt(city: SandboxProce
 
 
 def test_every_thing_that_is_told__has_a_code_and_every_field_a_column() -> None:
-    from adapters.city.mapping import WHAT
+    from adapters.sandbox.effects import EffectKind as Told
     from adapters.sandbox.hangzhou_tables import EFFECT_COLUMNS, EFFECT_KINDS
 
     assert MAPPING.effects is not None
-    assert {EFFECT_KINDS[MAPPING.effects.words[what]] for what in WHAT} == set(WHAT)
+    assert {what: EFFECT_KINDS[code] for what, code in MAPPING.effects.words.items()} == {k: k for k in get_args(Told)}
     assert {name: field for name, _, field in EFFECT_COLUMNS if field in MAPPING.effects.fields} == {
         name: field for field, name in MAPPING.effects.fields.items()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import threading
 import time
@@ -230,3 +231,34 @@ def test_opened_by__excel_and_libreoffice__and_nobody(tmp_path: Path) -> None:
 )
 def test_cell__as_the_payload_keeps_it(cell: Cell, kept: object) -> None:
     assert cell_json(cell) == kept
+
+
+@pytest.mark.parametrize("chunk", [64, 100, 1000, 1 << 18])
+def test_merged_cells__found_wherever_the_file_is_cut(
+    tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = loaded_worker()
+    monkeypatch.setattr(worker, "_CHUNK", chunk)
+    areas = [f"B{row}:B{row + 1}" for row in range(10, 400, 3)]
+    path = written(tmp_path / "a.xlsx", TITLES, areas)
+    found = worker.merged_ranges(str(path), "xl/worksheets/sheet1.xml")
+    assert sorted(found) == [(row, 2, row + 1, 2) for row in range(10, 400, 3)]
+
+
+def test_merged_cells__beyond_all_measure__refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = loaded_worker()
+    monkeypatch.setattr(worker, "MOST_MERGED", 20)
+    path = written(tmp_path / "a.xlsx", TITLES, [f"B{row}:B{row + 1}" for row in range(10, 100, 3)])
+    with pytest.raises(worker.Refused, match="20 merged cells"):
+        worker.merged_ranges(str(path), "xl/worksheets/sheet1.xml")
+
+
+def loaded_worker() -> Any:
+    """The reader's own code, which otherwise runs as a process of its own."""
+    file = Path(living.__file__).with_name("spreadsheet_worker.py")
+    spec = importlib.util.spec_from_file_location("spreadsheet_worker_under_test", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

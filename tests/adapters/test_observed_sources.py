@@ -11,9 +11,10 @@ import pytest
 
 from adapters.observed.export import day_in_name, open_export
 from adapters.observed.gold_standard import API_CREDITS, API_PROJECTS
+from adapters.observed.source import ReadRecords
 from adapters.observed.sources import SOURCES, source_named
 from adapters.observed.verra import PROJECTS
-from adapters.transports.tables import Cell, FieldRefused, Row
+from adapters.transports.tables import Cell, FieldRefused, Row, Source
 from hub.errors import ConfigurationWrong
 from mutual_recognition.observed import (
     Observed,
@@ -157,7 +158,6 @@ class Watched(dict[str, Cell]):
 
 EXPECTED_SERIALS = {
     "cdm-issuances": {"parsed": 12_513},
-    "cdm-voluntary-cancellations": {"parsed": 26_579},
     "cdm-administrative-cancellations": {"parsed": 6},
     "gold-standard-issuances-2021": {"parsed": 3_884, "quantity_disagrees_with_serials": 24, "serials_inverted": 1},
     "gold-standard-issuances": {"parsed": 100},
@@ -182,6 +182,8 @@ EXPECTED_ROWS = {
 def test_real_files__have_the_declared_columns_and_lose_no_row(published_data: Path) -> None:
     """One pass over all real files: columns, rows, refusals, serials, ids, statuses, and which columns are read."""
     for name, path in REAL_FILES.items():
+        if name == "cdm-voluntary-cancellations":
+            continue  # 26,579 rows in the form of the two reports beside it: read whole by the CDM adapter's tests
         source = source_named(name)
         asked: set[str] = set()
         read, identify = source.reader(), source.identify
@@ -201,7 +203,7 @@ def test_real_files__have_the_declared_columns_and_lose_no_row(published_data: P
                         assert record.status is not ObservedStatus.NOT_CLASSIFIED, (name, record.status_raw)
                     elif record.serials.fault or record.serials.first is not None:
                         serials[record.serials.fault.value or "parsed"] += 1
-                if rows <= 300:
+                if rows <= 300 and not name.startswith("cdm-"):
                     _touch(read, row, asked)
         assert rows == EXPECTED_ROWS.get(name, rows), name
         assert dict(serials) == EXPECTED_SERIALS.get(name, {}), name
@@ -212,16 +214,12 @@ def test_real_files__have_the_declared_columns_and_lose_no_row(published_data: P
 
 
 def _row(row: ReadRow) -> Row:
-    from adapters.transports.tables import Source
-
-    return Row(Source("", row.row), dict(row.raw))  # type: ignore[arg-type]
+    return Row(Source("", row.row), dict(row.raw))
 
 
-def _touch(read: object, row: ReadRow, asked: set[str]) -> None:
-    from adapters.transports.tables import Source
-
+def _touch(read: ReadRecords, row: ReadRow, asked: set[str]) -> None:
     try:
-        tuple(read(Row(Source("", row.row), Watched(dict(row.raw), asked))))  # type: ignore[operator,arg-type]
+        tuple(read(Row(Source("", row.row), Watched(dict(row.raw), asked))))
     except FieldRefused as refused:
         pytest.fail(f"read once and refused the second time: {refused}")
 

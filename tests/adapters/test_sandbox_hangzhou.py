@@ -231,6 +231,7 @@ def test_connection_refused_for_a_while__is_the_real_thing_and_ends(city: Sandbo
     until(lambda: len([r for page in adapter.read("") for r in page.records]) == len(before) + 1)
 
 
+@pytest.mark.slow
 def test_registry_away__its_rows_wait_and_are_answered_when_it_is_back(city: SandboxProcess) -> None:
     """The process ends with its server; everything that was in the database is there afterwards, on the same port."""
     adapter, effect, before = hangzhou_adapter(city), proposed(city, SHANGHAI), references(city)
@@ -264,6 +265,7 @@ def gone(processes: list[psutil.Process]) -> bool:
     return not [process for process in processes if process.is_running() and process.status() != "zombie"]
 
 
+@pytest.mark.slow
 def test_killed__leaves_no_server_behind_and_starts_again_with_its_data(tmp_path: Path) -> None:
     process = SandboxProcess("hangzhou", tmp_path / "registry").start()
     servers = children(process.endpoints["pid"])
@@ -277,6 +279,7 @@ def test_killed__leaves_no_server_behind_and_starts_again_with_its_data(tmp_path
     assert gone(servers)
 
 
+@pytest.mark.slow
 def test_server__whose_parent_is_killed__ends(tmp_path: Path) -> None:
     script = (
         "import sys, time\nfrom pathlib import Path\nfrom adapters.sandbox.postgres_server import PostgresServer\n"
@@ -294,6 +297,7 @@ def test_server__whose_parent_is_killed__ends(tmp_path: Path) -> None:
     assert not (tmp_path / "pg" / "data" / "postmaster.pid").exists()  # it was shut down, not killed
 
 
+@pytest.mark.slow
 def test_server__whose_watcher_was_killed__is_found_by_its_data_folder(tmp_path: Path) -> None:
     server = PostgresServer(tmp_path / "pg").start()
     watcher = server._watcher
@@ -302,10 +306,19 @@ def test_server__whose_watcher_was_killed__is_found_by_its_data_folder(tmp_path:
     os.kill(watcher.pid, signal.SIGKILL)
     watcher.wait()
     assert not gone(left_over)
-    server._watcher = None
+    server.stop()  # nothing is left to stop it by
     with PostgresServer(tmp_path / "pg") as again:
         assert gone(left_over)
         with again.connect() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_server__of_somebody_who_lives__is_left_alone(tmp_path: Path) -> None:
+    with PostgresServer(tmp_path / "pg") as server:
+        with pytest.raises(PostgresNotRunning) as caught:
+            PostgresServer(tmp_path / "pg").start()
+        assert f"process {os.getpid()}" in str(caught.value)
+        with server.connect() as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
@@ -322,6 +335,7 @@ def test_server__secrets_are_their_owners_alone(tmp_path: Path) -> None:
     assert user != 0
 
 
+@pytest.mark.slow
 def test_server__port_taken__says_so(tmp_path: Path) -> None:
     with PostgresServer(tmp_path / "one") as one, pytest.raises(PostgresNotRunning) as caught:
         PostgresServer(tmp_path / "two").start(one.port, timeout=10)

@@ -173,12 +173,12 @@ def constitution(officers: dict[int, LocalSigner], auditor: LocalSigner) -> Cons
     )
 
 
-def build_world(node: Node, folder: Path) -> World:
-    """Deploys, lives through the history, follows it, and serves it."""
+def build_world(node: Node, folder: Path, database_url: str = "") -> World:
+    """Deploys, lives through the history, follows it, and serves it; the database is SQLite in `folder` unless said."""
     officers = {member: LocalSigner.random() for member in (SHANGHAI, SUZHOU, HANGZHOU, HEFEI)}
     auditor = LocalSigner.random()
     deployment = deploy(node, LocalSigner.random(), constitution(officers, auditor))
-    url = f"sqlite:///{folder / 'hub.sqlite'}"
+    url = database_url or f"sqlite:///{folder / 'hub.sqlite'}"
     writing = open_engine(url, durable=False)
     indexer = Indexer(writing, node, deployment)
     indexer.prepare()

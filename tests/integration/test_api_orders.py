@@ -25,9 +25,10 @@ from hub.chain.orders import (
     order_id,
     typed_data,
 )
+from hub.errors import ConfigurationWrong, RetryLater
 from hub.network.embedded import EmbeddedChain
 from hub.relay.outbox import Outbox
-from hub.relay.sender import Relayer
+from hub.relay.sender import Passed, Relayer, run
 from tests.integration.api_world import DAY, HANGZHOU, HEFEI, SHANGHAI, SUZHOU, World, build_world
 
 
@@ -134,9 +135,47 @@ def test_prepared_transaction__anyone_may_send_it_instead(world: World, relayer:
     assert transaction["to"] == world.deployment.address("Consortium")
     world.node.call(transaction["to"], bytes.fromhex(transaction["data"][2:]))
     world.relay("Consortium", "setOfficer", [order, signed(world, HEFEI, order)])
-    assert relayer.run_once().refused == 1
+    assert relayer.run_once().carried_out == 1
     told = world.client.get(f"/v1/orders/{answer['order']}").json()
-    assert (told["status"]["code"], told["reason"]["chain_error"]) == ("refused", "OrderRepeated")
+    assert (told["status"]["code"], told["reason"]) == ("carried_out", None)
+
+
+def test_ballot_and_vote__somebody_else_was_first__carried_out(world: World, relayer: Relayer) -> None:
+    order, actions = ballot(world)
+    name = order_id(order, world.deployment.domain)
+    signature = signed(world, SHANGHAI, order)
+    assert post(world, body(order, world, signature, actions=actions)).status_code == 202
+    world.relay("Consortium", "openBallot", [order, actions, signature])
+    assert relayer.run_once().carried_out == 1
+    vote = VoteOrder(name, SUZHOU, int(Choice.NO), 1)
+    other = VoteOrder(name, SUZHOU, int(Choice.YES), 1)
+    for one in (vote, other):
+        assert post(world, body(one, world, signed(world, SUZHOU, one))).status_code == 202
+    world.relay("Consortium", "vote", [vote, signed(world, SUZHOU, vote)])
+    assert relayer.run_once().waiting == 2, "the index does not have the vote that stands yet"
+    world.indexer.follow()
+    passed = relayer.run_once()
+    assert (passed.carried_out, passed.refused) == (1, 1)
+    of_other = world.client.get(f"/v1/orders/{order_id(other, world.deployment.domain)}").json()
+    assert (of_other["status"]["code"], of_other["reason"]["chain_error"]) == ("refused", "RevisionStale")
+
+
+def test_relay__goes_on_through_trouble_that_somebody_mends(
+    world: World, relayer: Relayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    troubles: list[Exception] = [ConfigurationWrong("the node refuses us"), RetryLater("the node is away")]
+    passes = []
+    run_once = relayer.run_once
+
+    def troubled() -> Passed:
+        if troubles:
+            raise troubles.pop(0)
+        passes.append(run_once())
+        return passes[-1]
+
+    monkeypatch.setattr(relayer, "run_once", troubled)
+    run(relayer, every=0.01, stop=lambda: bool(passes))
+    assert len(passes) == 1
 
 
 def test_pause__two_signatures_in_one_order(world: World, relayer: Relayer) -> None:

@@ -7,19 +7,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from sqlalchemy import select
 
 from hub.api.app import create_app
+from hub.cli import run
 from hub.commands.api import open_hub
+from hub.db import tables as t
 from hub.demo.cities import HANGZHOU, HEFEI, SHANGHAI, SUZHOU
 from hub.settings import load_settings
 from mutual_recognition.identifiers import methodology_id, native_key
-from mutual_recognition.periods import Period
+from mutual_recognition.periods import UTC_PLUS_8, Period
 from mutual_recognition.purposes import Purpose
 from mutual_recognition.records import (
     Issuance,
@@ -87,6 +90,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
                     serials=SerialRange(1, 40),
                     quantity_kg=40,
                     purpose=Purpose.VOLUNTARY,
+                    beneficiary=b"b" * 32,
                 ),
             ):
                 assert desk.carry_out(record).written
@@ -204,12 +208,52 @@ def test_import_methodology__filed_as_ones_own__with_lineage_on_the_chain(
     filed = yrdhub(SUZHOU, "registry", "file-methodology", draft, "--registry", "suzhou-illustrative")
     identifier = "0x" + methodology_id(SUZHOU.member, "suzhou-illustrative", "DEMO-HZ-01", "V1").hex()
     assert filed["id"] == identifier
-    with home.index() as index:
-        methodology = index.deployment.read(
-            index.node, "Methodologies", "getMethodology", [bytes.fromhex(identifier[2:])]
-        )
-    assert methodology["lineage"] == native_key(written["lineage"])
+    with home.index() as index, index.reader.connect() as connection:
+        lineage = connection.execute(
+            select(t.methodologies.c.lineage).where(t.methodologies.c.methodology == identifier)
+        ).scalar_one()
+    assert lineage == "0x" + native_key(written["lineage"]).hex()
     assert shared["digest"] in written["lineage"]
+
+
+def test_publish__methodology_and_project_information__imported_by_another_city(
+    yrdhub: Commands, tmp_path: Path
+) -> None:
+    methodology, project, draft = tmp_path / "methodology.json", tmp_path / "project.json", tmp_path / "draft.json"
+    words = {
+        "record": "FF-shared",
+        "code": "SH-EXAMPLE-09",
+        "version": "V2",
+        "title_zh": "公交出行（示例）",
+        "gases": ["CO2"],
+        "baseline": "示例",
+        "definition": DEFINITION,
+    }
+    methodology.write_text(json.dumps(words), encoding="utf-8")
+    named = {"member": SHANGHAI.member, "registry": "shanghai", "code": "SH-EXAMPLE-09", "version": "V2"}
+    facts = {
+        "record": "XM-shared",
+        "name_en": "Bus (illustrative)",
+        "methodology": named,
+        "crediting_from": "2026-01-01",
+        "crediting_until": "2030-12-31",
+        "other_mechanism": "none",
+        "ets_site": False,
+        "assets": [{"kind": "vehicle", "of_households": False, "count": 40}],
+    }
+    project.write_text(json.dumps(facts), encoding="utf-8")
+    to = ("--audience", "members", "--registry", "shanghai")
+    [shared] = yrdhub(SHANGHAI, "share", "publish", methodology, "--kind", "methodology", *to)["published"]
+    [about] = yrdhub(SHANGHAI, "share", "publish", project, "--kind", "project-information", *to)["published"]
+    found = yrdhub(HEFEI, "share", "search", "bus illustrative", "--kind", "project_information")["documents"]
+    assert [one["digest"] for one in found] == [about["digest"]]
+    assert found[0]["methodology"] == "0x" + methodology_id(SHANGHAI.member, "shanghai", "SH-EXAMPLE-09", "V2").hex()
+    written = yrdhub(
+        HEFEI, "share", "import", shared["digest"], "--out", draft, "--as", "methodology-draft", "--version", "HF1"
+    )["written"]
+    assert (written["definition"], written["version"], written["gases"]) == (DEFINITION, "HF1", ["CO2"])
+    assert yrdhub(HEFEI, "registry", "file-methodology", draft, "--registry", "hefei-illustrative")["written"]
+    assert yrdhub(None, "share", "search", "公交出行", "--from", "上海")["documents"] == []
 
 
 def test_publish__csv_of_parameters__a_value_a_row(yrdhub: Commands, tmp_path: Path) -> None:
@@ -257,8 +301,12 @@ def test_publish__to_an_audience_that_is_none__refused(
 # -------------------------------------------------------------------- inventory
 
 
+def this_year() -> int:
+    return datetime.now(UTC_PLUS_8).year
+
+
 def test_inventory__by_name_of_city__closes_and_agrees_with_the_blocks(yrdhub: Commands) -> None:
-    year = date.today().year
+    year = this_year()
     told = yrdhub(None, "inventory", "杭州", year)
     assert (told["member"], told["complete"], told["agrees_with_blocks"]) == (HANGZHOU.member, False, True)
     assert told["holder_view"]["totals_kg"] == {
@@ -274,7 +322,7 @@ def test_inventory__by_name_of_city__closes_and_agrees_with_the_blocks(yrdhub: C
 
 
 def test_inventory__published__sealed_with_every_kg_as_text(yrdhub: Commands) -> None:
-    year = date.today().year
+    year = this_year()
     done = yrdhub(HANGZHOU, "inventory", HANGZHOU.member, year, "--publish", member=False)
     content = yrdhub(None, "share", "show", done["digest"])["document"]["content"]
     assert content["holder_view"]["totals_kg"]["closing"] == "960"
@@ -284,10 +332,8 @@ def test_inventory__published__sealed_with_every_kg_as_text(yrdhub: Commands) ->
 
 
 def test_inventory__csv__for_spreadsheets(home: Home, yrdhub: Commands, capsys: pytest.CaptureFixture[str]) -> None:
-    from hub.cli import run
-
     capsys.readouterr()
-    assert run(["--home", str(home.folder), "inventory", "330100", str(date.today().year), "--csv"]) == 0
+    assert run(["--home", str(home.folder), "inventory", "330100", str(this_year()), "--csv"]) == 0
     rows = capsys.readouterr().out.splitlines()
     assert "holder,issued,签发,issued,330100,330100,,,,,,1000" in rows
     assert "home,retired,注销,retired,330100,330100,,voluntary,公益注销,voluntary,330100,40" in rows

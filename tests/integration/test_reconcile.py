@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from adapters.sync.reconcile import Reconciler, Result
 from hub.api.app import create_app
 from hub.api.hub import Hub
+from hub.commands.reconcile_schedule import ReconcileEvery
 from hub.commands.reconciling import open_reconciler
 from hub.db import tables as t
 from hub.demo.cities import SHANGHAI, SUZHOU, City
@@ -25,6 +26,8 @@ from hub.demo.story import tell
 from hub.demo.world import World, open_world
 from hub.documents.sealing import reading_authorization
 from hub.errors import RetryLater
+from hub.index.holdings import root_of
+from hub.terminal import Terminal
 from mutual_recognition.reconciliation import Status
 from tests.integration.command_home import Commands, Home
 
@@ -129,7 +132,7 @@ def test_reconcile__three_serials_retired_by_hand__found_to_the_serial(world: Wo
 
 
 def test_reconcile__swap_of_equal_quantities__totals_agree_and_the_serials_are_found(world: World) -> None:
-    """Five available serials for five that were moved away: no total changes, which a comparison of totals would pass."""
+    """Five available serials for five that were moved away: no total changes, which totals alone would pass."""
     here, away = line_of(world, SHANGHAI, "available"), line_of(world, SHANGHAI, "transferred_out")
     mine, theirs = part(here, 0, 5), part(away, 2, 5)
     registry = world.registries["shanghai"]
@@ -293,6 +296,38 @@ def test_sync__lets_no_record_use_disputed_serials__others_go_on(world: World) -
     registry.sync.run_once()
     assert waits not in {row["native_id"] for row in registry.journal.held()}
     assert reconcile(world, SHANGHAI).status is Status.COMPLETED
+
+
+def test_schedule__reconciles_when_the_last_is_old_enough__and_says_what_is_wrong(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = world.registries["suzhou"]
+    reconcile(world, SUZHOU)
+    now = one.journal.results(1)[0].started_at
+    terminal = Terminal(home=world.home)
+    due = ReconcileEvery(terminal, world.index, "suzhou", 86_400, clock=lambda: now + 86_399)
+    before = len(one.journal.results())
+    due(one.sync, one.adapter, one.journal)
+    assert len(one.journal.results()) == before
+    with misbooked(world, SUZHOU, [part(line_of(world, SUZHOU, "available"), 2, 1)], status="retired"):
+        ReconcileEvery(terminal, world.index, "suzhou", 86_400, clock=lambda: now + 86_400)(
+            one.sync, one.adapter, one.journal
+        )
+    newest = one.journal.results(1)[0]
+    assert (len(one.journal.results()), newest.status) == (before + 1, Status.MANUAL_INTERVENTION_REQUIRED)
+    assert f"yrdhub reconcile show {newest.id}" in capsys.readouterr().err
+
+
+def test_index_of_an_earlier_version__makes_its_trees_at_the_next_start(world: World) -> None:
+    world.index.indexer.follow()
+    with world.index.reader.connect() as connection:
+        before = root_of(connection, SHANGHAI.member)
+    with world.index.writer.begin() as connection:
+        connection.execute(delete(t.holding_nodes))
+        connection.execute(delete(t.holding_roots))
+    world.index.indexer.prepare()
+    with world.index.reader.connect() as connection:
+        assert root_of(connection, SHANGHAI.member) == before
 
 
 # -------------------------------------------------------------------- the hub's side over HTTP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +12,16 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from hub.api.app import create_app
 from hub.chain.connection import Node
-from hub.chain.keys import LocalSigner
-from hub.chain.orders import Domain
+from hub.chain.enums import Role
+from hub.chain.keys import LocalSigner, sign_order
+from hub.chain.orders import Domain, OfficerOrder
 from hub.db import tables as t
-from hub.documents.accesses import KEEP_ACCESSES, Retention
+from hub.documents.accesses import KEEP_ACCESSES, Retention, public_reads
 from hub.documents.sealing import as_json, seal_documents
 from hub.errors import RecordRefused, RetryLater
 from hub.network.embedded import EmbeddedChain
@@ -27,7 +31,7 @@ from hub.sharing.importing import Form, import_document
 from hub.sharing.own_store import OwnStore, open_own_store
 from hub.sharing.publishing import Item, publish, withdraw
 from hub.sharing.pulling import pull
-from mutual_recognition.documents import Document, DocumentKind
+from mutual_recognition.documents import DocumentKind
 from tests.integration.api_world import (
     CODE,
     HANGZHOU,
@@ -259,6 +263,9 @@ def test_what_is_for_others__leaves_no_trace(desks: Desks, audience: str) -> Non
     visible = desks.share(f"EF-trace-{name}", parameters(title="可见（示例）"))
     paths = ["/v1/documents?limit=200", "/v1/members", f"/v1/documents/{visible}", "/v1/documents?text=可见"]
 
+    def counted() -> list[str]:
+        return [line for line in world.client.get("/metrics").text.splitlines() if "documents" in line]
+
     def seen() -> dict[tuple[str, str], tuple[str, Any]]:
         told = {}
         for who, headers in outsiders.items():
@@ -269,9 +276,10 @@ def test_what_is_for_others__leaves_no_trace(desks: Desks, audience: str) -> Non
                 told[who, path] = (answer.headers["etag"], body)
         return told
 
-    before = seen()
+    before, metrics = seen(), counted()
     hidden = desks.share(f"EF-trace-{name}", parameters("0.40", title="隐藏的因子（示例）"), audience)
     assert seen() == before  # superseding what is public by something that is not does not show either
+    assert counted() == metrics
     manifest = world.client.get(f"/v1/documents/{hidden}", headers=world.reading_as(world.officers[SHANGHAI])).json()[
         "seal"
     ]["manifest"]
@@ -434,6 +442,35 @@ def test_pull__from_a_hub_that_lies__kept_out_with_its_reason__the_rest_goes_on(
     assert [one["digest"] for one in store.refused()] == [lied]
 
 
+def test_pull__sealed_by_a_key_that_is_no_registrars_any_more__kept_and_said_so(desks: Desks, store: OwnStore) -> None:
+    world, former = desks.world, LocalSigner.random()
+
+    def set_officer(roles: Role, until: int) -> None:
+        request = "0x" + world.request(HEFEI).hex()
+        order = OfficerOrder(HEFEI, former.address, int(roles), until, request, world.now() + 600)
+        signature = sign_order(world.officers[HEFEI], order, world.deployment.domain)
+        world.relay("Consortium", "setOfficer", [order, signature])
+        world.indexer.follow()
+
+    set_officer(Role.REGISTRAR, world.now() + 86_400)
+    content = {**parameters(), "lineage": []}
+    one = document(DocumentKind.PARAMETERS, "EF-former", content, "members", HEFEI)
+    batch = seal_documents(former, world.deployment.domain, HEFEI, [one.canonical()], world.now())
+    assert world.client.post("/v1/documents", json=as_json(batch)).json()["new"] == 1
+    world.node.rpc.call("evm_increaseTime", 10)
+    set_officer(Role(0), 0)
+    row, _ = store.subscribe("parameters", HEFEI, "")
+    pull(store, desks.of(SUZHOU), desks.check_as(SUZHOU), row)
+    kept = {received["record"]: received for received in store.inbox()}
+    assert (kept["EF-former"]["former"], kept["EF-former"]["signer"]) == (True, former.address)
+    assert not any(received["former"] for record, received in kept.items() if record != "EF-former")
+    late = seal_documents(former, world.deployment.domain, HEFEI, [one.canonical()], world.now())
+    fetched = desks.of(SUZHOU).fetch("0x" + one.digest().hex())
+    with pytest.raises(RecordRefused) as told:
+        desks.check_as(SUZHOU)(replace(fetched, seal=late.seal, signature=late.signature))
+    assert told.value.code == "signer_no_registrar"
+
+
 def test_pull__hub_away__later__nothing_changed(desks: Desks, store: OwnStore) -> None:
     row, _ = store.subscribe("", 0, "")
     with httpx.Client(base_url="http://127.0.0.1:9", trust_env=False) as nowhere:
@@ -546,6 +583,16 @@ def test_accesses__younger_than_three_years_are_never_pruned__whatever_the_hubs_
     finally:
         desks.world.node.rpc.call("evm_revert", snapshot)
         desks.world.indexer.follow()
+
+
+def test_api_process__prunes_while_it_serves_and_writes_its_counts_when_it_ends(desks: Desks) -> None:
+    shared = desks.share("EF-served", parameters())
+    with TestClient(create_app(desks.world.hub)) as serving:
+        assert [one for one in threading.enumerate() if one.name == "retention"]
+        serving.get(f"/v1/documents/{shared}")
+    assert not [one for one in threading.enumerate() if one.name == "retention"]
+    with desks.world.hub.reading.connect() as connection:
+        assert public_reads(connection, [shared]) == {shared: 1}
 
 
 def test_public_reads__counted_by_the_day_and_nobodys(desks: Desks) -> None:

@@ -49,7 +49,7 @@ def test_recognition__given_retermed_suspended_resumed_revoked__both_registries_
     hub.recognise(METHODOLOGY, [SUZHOU], factorPpm=500_000)
     for function in ("suspend", "lift"):
         hub.decide(BallotKind.STATUS, [hub.action("Recognition", function, [METHODOLOGY, SUZHOU])])
-    hub.decide(BallotKind.RECOGNITION, [hub.action("Recognition", "revoke", [METHODOLOGY, SUZHOU, 2])])
+    hub.decide(BallotKind.STATUS, [hub.action("Recognition", "revoke", [METHODOLOGY, SUZHOU, 2])])
     for city in (shanghai, suzhou):
         city.sync()
         city.sync()

@@ -56,7 +56,7 @@ def sync(hub: Hub, city_index: OpenIndex, registry: SandboxProcess, tmp_path: Pa
     def run() -> PassReport:
         registry.control("publish")
         with (
-            closing(hangzhou_adapter(registry, statement_seconds=30)) as adapter,
+            closing(hangzhou_adapter(registry)) as adapter,
             open_sync(
                 city_index, adapter, hub.signers[HANGZHOU], tmp_path / "hangzhou.sqlite", asset_key=ASSET_KEY
             ) as (engine, _),
@@ -148,7 +148,7 @@ def test_database_away_during_a_pass__goes_on_where_it_was(
     registry.control("publish")
     registry.fault("timeout_on_read", times=1, seconds=60)
     report = sync()
-    assert any("statement_timeout" in str(trouble) or "57014" in str(trouble) for trouble in report.trouble)
+    assert "statement timeout" in str(report.trouble)
     assert kilograms_on_chain(city_index).get((HANGZHOU, "retired")) is None
     sync()
     assert kilograms_on_chain(city_index)[HANGZHOU, "retired"] == 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def books(draw: st.DrawFn) -> dict[int, Place]:
     """A small world of serials, many runs in it, some far out; each in a place or nowhere."""
     cuts = sorted(draw(st.sets(st.integers(1, SERIALS), max_size=120)))
     world: dict[int, Place] = {}
-    for first, after in zip(cuts, cuts[1:], strict=False):
+    for first, after in pairwise(cuts):
         place = draw(st.sampled_from([None, *PLACES]))
         if place is not None:
             world |= dict.fromkeys(range(first, after), place)

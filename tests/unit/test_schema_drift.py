@@ -71,9 +71,9 @@ def test_column_twice__is_reported() -> None:
 
 def test_profile__survives_storage_and_stays_small() -> None:
     many = profile(*(str(number) for number in range(10_000)))
-    again = ColumnProfile.from_json(many.to_json())  # type: ignore[arg-type]
+    again = ColumnProfile.from_json(many.to_json())
     assert again.likeness(many) == 1.0
-    assert len(again.to_json()["sketch"]) == 64  # type: ignore[call-overload,index,arg-type]
+    assert len(again.to_json()["sketch"]) == 64
     half = profile(*(str(number) for number in range(5_000, 15_000)))
     union = many.likeness(half)
     assert union > 0.3

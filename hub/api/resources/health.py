@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.api.hub import Hub, TheHub
 from hub.api.shapes import example_of
-from hub.documents.store import how_many
+from hub.documents.store import how_many_public
 from hub.errors import RetryLater
 from hub.index.queries_status import Position, counts, position, schema_is_current
 from hub.relay.outbox import count_by_status
@@ -139,7 +139,7 @@ class _Figures(Collector):
                 for name, count in counts(connection).items():
                     rows.add_metric([name], count)
                 yield rows
-                yield GaugeMetricFamily("yrdhub_documents", "Documents kept", value=how_many(connection))
+                yield GaugeMetricFamily("yrdhub_documents", "Public documents kept", value=how_many_public(connection))
                 relays = GaugeMetricFamily("yrdhub_relayed_orders", "Orders handed in", labels=["status"])
                 for name, count in count_by_status(connection).items():
                     relays.add_metric([name], count)

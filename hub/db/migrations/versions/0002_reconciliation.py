@@ -14,13 +14,13 @@ def upgrade() -> None:
     op.create_table(
         "holding_nodes",
         sa.Column("member", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("series", sa.String(length=26), nullable=False),
         sa.Column("level", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("series", sa.String(length=26), nullable=False),
         sa.Column("prefix", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("hash", sa.String(length=66), nullable=False),
         sa.Column("leaf", sa.Boolean(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("member", "series", "level", "prefix", name=op.f("pk_holding_nodes")),
+        sa.PrimaryKeyConstraint("member", "level", "series", "prefix", name=op.f("pk_holding_nodes")),
     )
     op.create_table(
         "holding_roots",
