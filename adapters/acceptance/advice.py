@@ -20,7 +20,7 @@ ADVICE: Final[dict[str, str]] = {
     "nothing_personal_leaves": "map the beneficiary to `beneficiary`, and to no other attribute (section 5)",
     "holdings_are_consistent_with_the_feed": "correct the statuses of the books, or have them published (section 6)",
     "push_twice_has_one_effect_and_lookup_tells_it": "the registry must book a key once and say that it has it; a "
-    "registry that cannot takes no effects by itself: leave `effects` out, a person books from the work list (section 7)",
+    "registry that cannot takes no effects by itself: leave `effects` out, a person books from the list (section 7)",
     "effects_it_cannot_book_get_a_refused_receipt": "an effect on serials that the registry does not know must be "
     "answered by a refusal with its reason (section 7)",
     "a_person_is_told_what_to_book": "let `EFFECTS` of the mapping name every field to type (section 7)",

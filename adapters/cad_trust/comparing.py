@@ -70,7 +70,8 @@ def compare_files(left: Path, right: Path) -> Comparison:
     for name in headings[0].keys() & headings[1].keys():
         _compare_headings(found, headings[0][name], headings[1][name])
     for table in TABLES:
-        if table.name in headings[0] or table.name in headings[1] or not (headings[0] and headings[1]):
+        of_workbooks = [side for side in headings if side]
+        if len(of_workbooks) < 2 or any(table.name in side and side[table.name].filled for side in of_workbooks):
             for mine, theirs in _matched(found, table, _rows(left, table), _rows(right, table)):
                 _compare_rows(found, table, mine, theirs)
     return found

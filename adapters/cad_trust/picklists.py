@@ -46,6 +46,7 @@ PROJECT_STATUS = (
     "Rejected",
     "De-registered",
 )
+# the entries of this list, and how it calls them, are CAD Trust's
 _COUNTRIES = """
 Afghanistan|Albania|Algeria|Andorra|Angola|Antigua and Barduba|Argentina|Armenia|Australia|Austria|Azerbaijan|Bahamas|
 Bahrain|Bangladesh|Barbados|Belarus|Belgium|Belize|Benin|Bhutan|Bolivia|Bosnia and Herzegovina|Botswana|Brazil|

@@ -28,6 +28,8 @@ class Header:
     source: Source
     table: Table | None
     columns: tuple[str, ...]
+    filled: bool = True
+    """Whether rows follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,10 @@ def _sheet(copy: Snapshot, worker: Worker, sheet: Sheet, only: Collection[Table]
             remedy="give each column its own heading",
         )
     table = table_of(sheet.title, frozenset(names))
-    yield Header(source, table, tuple(names))
+    filled = len(sheet.rows) > heading
+    yield Header(source, table, tuple(names), filled)
+    if not filled:
+        return
     if table is None or (only is not None and table not in only):
         return
     for number, cells in worker.rows(sheet.position):

@@ -255,7 +255,7 @@ class FileFeedAdapter(CityFeed):
             kind = self._kind(needed(_given(values, form.kind))) if form.kind else self._kind_of_file(path)
             version = form.read_version(_given(values, form.version))
             shapes = self.mapping.shapes_of(kind)
-            native_id = needed(_given(values, shapes[0].id_name)) if shapes else _any_id(values, where)
+            native_id = needed(_given(values, shapes[0].id_name)) if shapes else _any_id(kind, values)
         except _FieldAbsent as absent:
             faults.append(Fault(where, absent.name, "", "the field is missing", "field_missing"))
             return
@@ -377,9 +377,10 @@ def _given(values: Mapping[str, Json], name: str) -> Json:
     return values[name]
 
 
-def _any_id(values: Mapping[str, Json], where: str) -> str:
-    """A name for a record of a kind that the mapping does not know: it is refused, and listed by this."""
-    return next((str(value)[:200] for value in values.values() if value not in (None, "")), where)
+def _any_id(kind: str, values: Mapping[str, Json]) -> str:
+    """A name for a record of a kind without a shape here: it is listed by this; the same contents have the same."""
+    content = json.dumps(values, ensure_ascii=False, sort_keys=True)
+    return f"{kind[:40]}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -10,7 +10,6 @@ from typing import Final
 
 from adapters.city.rest_feed import RestFeedAdapter, RestFeedSettings, RestForm
 from adapters.city.settings import read_settings
-from adapters.sandbox.sample_rest import SampleRegistry, read_lines, serving
 from adapters.skeleton.mapping import MAPPING
 from mutual_recognition.documents import Json
 
@@ -40,6 +39,8 @@ def create(settings: Mapping[str, Json]) -> RestFeedAdapter:
 @contextmanager
 def sample() -> Iterator[dict[str, Json]]:
     """Settings of the small registry in `fixtures/` (示例), served on loopback while the context lasts."""
+    from adapters.sandbox.sample_rest import SampleRegistry, read_lines, serving
+
     folder = Path(__file__).parent / "fixtures" / "rest"
     registry = SampleRegistry(FORM, MAPPING, read_lines(folder / "feed.jsonl"), read_lines(folder / "books.jsonl"))
     with tempfile.TemporaryDirectory() as scratch, serving(registry) as url:

@@ -21,7 +21,8 @@ from mutual_recognition.refusal import Refusal
 from mutual_recognition.serials import SerialRange
 
 _LARGEST_EXACT = 2**53 - 1
-_SHOWN = 20
+_SHOWN = 8
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Finding:
             "on_the_chain": _place(one.theirs),
             "cause": self.cause.value,
             "in_flight": self.cause.in_flight,
-            "in_words": words + (f" ({self.why})" if self.why else ""),
+            "in_words": words + (f" ({self.why[:_LONGEST_REASON]})" if self.why else ""),
             "remedy": remedy,
             "chain_events": list(self.chain),
             "registry_records": list(self.registry),
@@ -91,7 +92,9 @@ class Investigator:
         ]
         behind = self._journal.records_behind([bytes.fromhex(str(event["reference"])[2:]) for event in chain])
         cause, why = self._cause(series, difference, told, registry, chain, behind)
-        effects = [{"effect": key, "status": status, "reason": reason} for key, status, reason in told]
+        effects = [
+            {"effect": key, "status": status, "reason": reason[:_LONGEST_REASON]} for key, status, reason in told
+        ]
         done = [
             {"record": row["native_id"], "kind": row["kind"], "status": "done", "code": "", "source": row["source"]}
             for row in behind

@@ -29,7 +29,7 @@ from adapters.sync.journal import Journal
 from adapters.sync.reconciliations import Dispute
 from hub.errors import RetryLater
 from mutual_recognition.books import Directory
-from mutual_recognition.documents import Document, DocumentKind, Json
+from mutual_recognition.documents import Document, DocumentKind, DocumentRefused, Json
 from mutual_recognition.holdings_tree import TOP, Difference, Tree, differences, runs_below
 from mutual_recognition.reconciliation import ChainHoldings, Snapshot, Status, Total, disputed_blocks, stage_of
 
@@ -38,6 +38,7 @@ log = structlog.get_logger(__name__)
 _MOST_LOOKS = 4
 _MOST_DIFFERENCES = 100_000
 _MOST_AUDITED = 200
+_MOST_LISTED = 2_000
 _SUBJECTS = 50
 """Most blocks that one hold takes."""
 
@@ -87,12 +88,17 @@ class Result:
         return str(self.record["reconciliation"])
 
     @property
-    def evidence(self) -> list[tuple[bytes, list[Block]]]:
-        """Blocks by fifties, as many as a hold takes, each with a digest of its own: evidence is spent once."""
+    def evidence(self) -> list[tuple[Document, list[Block]]]:
+        """Blocks by fifties, as many as a hold takes, each on a document of its own: evidence is spent once."""
         if len(self.blocks) <= _SUBJECTS:
-            return [(self.document.digest(), self.blocks)] if self.blocks else []
+            return [(self.document, self.blocks)] if self.blocks else []
         parts = [self.blocks[start : start + _SUBJECTS] for start in range(0, len(self.blocks), _SUBJECTS)]
-        return [(part_document(self.document, number, part).digest(), part) for number, part in enumerate(parts, 1)]
+        return [(part_document(self.document, number, part), part) for number, part in enumerate(parts, 1)]
+
+    @property
+    def parts(self) -> list[Document]:
+        """The documents of `evidence` beside the result's own."""
+        return [document for document, _ in self.evidence if document is not self.document]
 
 
 class Reconciler:
@@ -255,14 +261,28 @@ class Reconciler:
             else:
                 stages.reach(Status.COMPLETED, "all that differs is in flight: nothing is in dispute")
         record = self._record(started, stages, compared, findings, blocks)
-        document = self._document(record, 1)
+        document = self._fitted(record)
         disputes = [
             Dispute(str(record["reconciliation"]), one.series, one.difference.first, one.difference.last)
             for one in findings
             if not one.cause.in_flight
         ]
-        self._journal.keep_result(1, record, document, disputes)
-        return Result(stages.last, record, document, blocks, findings)
+        result = Result(stages.last, record, document, blocks, findings)
+        self._journal.keep_result(1, record, document, disputes, evidence=result.parts)
+        return result
+
+    def _fitted(self, record: dict[str, Json]) -> Document:
+        """The first version's document; of very much that differs, as much of the audit trail as a document takes. What
+        is left out is counted in it, and of the blocks that are held, the parts name every one."""
+        while True:
+            document = self._document(record, 1)
+            try:
+                document.canonical()
+            except DocumentRefused:
+                for name in ("findings", "disputed_blocks"):
+                    record[name] = record[name][: len(record[name]) * 3 // 4]
+                continue
+            return document
 
     def _audit(self, compared: Comparison) -> tuple[list[Finding], list[Block]]:
         chain = compared.chain
@@ -325,7 +345,8 @@ class Reconciler:
             "differing_ranges": len(findings),
             "more": compared.truncated,
             "findings": listed,
-            "disputed_blocks": held,
+            "disputed_blocks": held[:_MOST_LISTED],
+            "disputed_block_count": len(held),
         }
 
     def _deny(self, started: int, stages: _Stages, away: RetryLater) -> None:

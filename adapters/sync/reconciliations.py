@@ -90,9 +90,15 @@ class Reconciliations(JournalStore):
     """Results and disputes of one registry."""
 
     def keep_result(
-        self, version: int, result: Mapping[str, Any], document: Document, found: Sequence[Dispute]
+        self,
+        version: int,
+        result: Mapping[str, Any],
+        document: Document,
+        found: Sequence[Dispute],
+        *,
+        evidence: Sequence[Document] = (),
     ) -> None:
-        """A result, its document for the hub, and the serials it found in dispute, in one transaction."""
+        """A result, its documents for the hub, and the serials it found in dispute, in one transaction."""
         row = {
             "id": result["reconciliation"],
             "version": version,
@@ -110,7 +116,8 @@ class Reconciliations(JournalStore):
             self._add(connection, reconciliations, [row])
             if marks:
                 connection.execute(disputes.insert(), [mark | {"settled_at": 0} for mark in marks])
-            self._add(connection, t.documents, [{"digest": document.digest(), "canonical": document.canonical()}])
+            documents = [{"digest": one.digest(), "canonical": one.canonical()} for one in (document, *evidence)]
+            self._add(connection, t.documents, documents)
 
     def settle_disputes(self, reconciliation: str) -> int:
         """Both sides agree again on what one reconciliation found: the sync uses it again. Returns how many ranges."""

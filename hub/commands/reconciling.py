@@ -15,7 +15,7 @@ from sqlalchemy import select
 from adapters.protocol import RegistryAdapter
 from adapters.sync.engine import SyncEngine
 from adapters.sync.journal import Journal
-from adapters.sync.reconcile import Block, Reconciler, Result, part_document
+from adapters.sync.reconcile import Block, Reconciler, Result
 from hub.bootstrap import OpenIndex
 from hub.chain.enums import HoldReason
 from hub.chain.keys import Signer
@@ -87,12 +87,12 @@ def write_evidence(folder: Path, result: Result) -> list[Evidence]:
     whole = folder / f"{result.id}.json"
     whole.write_bytes(result.document.canonical())
     found = []
-    for number, (digest, blocks) in enumerate(result.evidence, 1):
+    for number, (document, blocks) in enumerate(result.evidence, 1):
         file = whole
-        if digest != result.document.digest():
+        if document is not result.document:
             file = folder / f"{result.id}-{number}.json"
-            file.write_bytes(part_document(result.document, number, blocks).canonical())
-        found.append(Evidence(file, "0x" + digest.hex(), blocks))
+            file.write_bytes(document.canonical())
+        found.append(Evidence(file, "0x" + document.digest().hex(), blocks))
     return found
 
 

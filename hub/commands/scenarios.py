@@ -139,7 +139,7 @@ def forget(
     name: Name,
     account_file: Annotated[str, typer.Option("--account-file", help="File with the account (- for standard input)")],
 ) -> None:
-    """Erase whose a person's records are, for ever (PIPL Art. 47). Counts and totals stay; nothing can bring it back."""
+    """Erase whose a person's records are, for ever (PIPL Art. 47). Counts and totals stay; nothing brings it back."""
     terminal = Terminal.of(context)
     try:
         account = (sys.stdin.read() if account_file == "-" else Path(account_file).read_text(encoding="utf-8")).strip()

@@ -126,59 +126,70 @@ def _issued(connection: Connection, start: int, end: int, member: int | None) ->
 
 
 def _moved(connection: Connection, start: int, end: int, member: int | None) -> Iterator[Flow]:
-    c, s = t.transfers.c, t.series.c
+    c = t.transfers.c
     before = _before(c.ended_at, start)
-    keys = (before, s.member, c.from_member, c.to_member)
-    arrived = func.sum((c.kept_last - c.first + 1) * s.kg_per_serial)
-    cut = func.sum((c.last - c.kept_last) * s.kg_per_serial)
+    keys = (before, c.series, c.from_member, c.to_member)
     query = (
-        select(*keys, arrived.label("kg"), cut.label("cut_kg"))
-        .join(t.series, s.series == c.series)
+        select(*keys, func.sum(c.kept_last - c.first + 1).label("arrived"), func.sum(c.last - c.kept_last).label("cut"))
         .where(c.status == TransferStatus.ACCEPTED.value, c.ended_at < end)
         .group_by(*keys)
         .order_by(*keys)
     )
     if member is not None:
-        query = query.where(or_(s.member == member, c.from_member == member, c.to_member == member))
-    for row in connection.execute(query):
+        query = query.where(or_(c.series.in_(_issued_by(member)), c.from_member == member, c.to_member == member))
+    rows = connection.execute(query).all()
+    series = _series(connection)
+    for row in rows:
+        home, kg_per_serial = series[row.series]
         yield Flow(
             Change.MOVED,
             bool(row.before),
-            row.member,
+            home,
             row.from_member,
-            int(row.kg),
+            int(row.arrived) * kg_per_serial,
             other=row.to_member,
-            cut_kg=int(row.cut_kg),
+            cut_kg=int(row.cut) * kg_per_serial,
         )
 
 
 def _ended(connection: Connection, start: int, end: int, member: int | None, change: Change) -> Iterator[Flow]:
     """Retirements and cancellations, but for the cuts, which go with the transfers that made them."""
-    table = t.retirements if change is Change.RETIRED else t.cancellations
-    c, s = table.c, t.series.c
+    c = (t.retirements if change is Change.RETIRED else t.cancellations).c
     before = _before(c.block_time, start)
-    keys: list[Any] = [before, s.member, c.holder, c.purpose]
+    keys: list[Any] = [before, c.series, c.holder, c.purpose]
     if change is Change.RETIRED:
         keys.append(c.claimant)
     query = (
         select(*keys, func.sum(c.kg).label("kg"))
-        .join(t.series, s.series == c.series)
         .where(c.block_time < end, c.purpose != Purpose.CONVERSION_CUT.value)
         .group_by(*keys)
         .order_by(*keys)
     )
     if member is not None:
-        query = query.where(or_(s.member == member, c.holder == member))
-    for row in connection.execute(query).mappings():
+        query = query.where(or_(c.series.in_(_issued_by(member)), c.holder == member))
+    rows = connection.execute(query).mappings().all()
+    series = _series(connection)
+    for row in rows:
         yield Flow(
             change,
             bool(row["before"]),
-            row["member"],
+            series[row["series"]][0],
             row["holder"],
             int(row["kg"]),
             purpose=row["purpose"],
             claimant=row.get("claimant", 0),
         )
+
+
+def _issued_by(member: int) -> Any:
+    return select(t.series.c.series).where(t.series.c.member == member)
+
+
+def _series(connection: Connection) -> dict[str, tuple[int, int]]:
+    """Home and kg per serial of every series: joined here, once a sum and not once a row."""
+    s = t.series.c
+    rows = connection.execute(select(s.series, s.member, s.kg_per_serial))
+    return {row.series: (row.member, row.kg_per_serial) for row in rows}
 
 
 def _before(time: ColumnElement[int], start: int) -> ColumnElement[int]:

@@ -9,7 +9,7 @@ members of a year, moved out = received + cut.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from hub.errors import StopAndTell
@@ -226,8 +226,24 @@ _ORDER = list(Line)
 
 
 def _in_order(entries: list[Entry]) -> tuple[Entry, ...]:
+    """One entry for all that differs by nothing but its kg (flows come by series), in the order of the lines."""
+    summed: dict[Entry, int] = {}
+    for entry in entries:
+        key = replace(entry, kg=0)
+        summed[key] = summed.get(key, 0) + entry.kg
     return tuple(
-        sorted(entries, key=lambda e: (_ORDER.index(e.line), e.home, e.holder, e.other, e.purpose, e.claimant))
+        replace(key, kg=kg)
+        for key, kg in sorted(
+            summed.items(),
+            key=lambda item: (
+                _ORDER.index(item[0].line),
+                item[0].home,
+                item[0].holder,
+                item[0].other,
+                item[0].purpose,
+                item[0].claimant,
+            ),
+        )
     )
 
 

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -32,14 +31,17 @@ MODULES = {"rest": rest_adapter, "files": files_adapter, "sql": sql_adapter}
 
 
 @pytest.fixture(scope="module", params=["rest", "files"])
-def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, Path]]:
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Path]:
     """Name, folder and site of a skeleton that was written by the command and installed by pip."""
     into = tmp_path_factory.mktemp("new")
     name = f"demo_{request.param}"
-    assert run(["--home", str(into / "home"), "adapter", "new", name, "--transport", request.param, "--into", str(into)]) == 0
+    assert (
+        run(["--home", str(into / "home"), "adapter", "new", name, "--transport", request.param, "--into", str(into)])
+        == 0
+    )
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps"]
     subprocess.run([*command, "--target", str(into / "site"), str(into / name)], check=True, capture_output=True)
-    yield name, into / name, into / "site"
+    return name, into / name, into / "site"
 
 
 def with_site(site: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -122,7 +124,9 @@ def test_skeleton__inside_the_project__is_one_folder_and_one_line(
         ("there", "rest", "folder_exists"),
     ],
 )
-def test_new__name_or_transport_that_cannot_be__is_refused(tmp_path: Path, name: str, transport: str, code: str) -> None:
+def test_new__name_or_transport_that_cannot_be__is_refused(
+    tmp_path: Path, name: str, transport: str, code: str
+) -> None:
     (tmp_path / "there").mkdir()
     with pytest.raises(ConfigurationWrong) as caught:
         write_skeleton(name, transport, tmp_path)
@@ -132,7 +136,18 @@ def test_new__name_or_transport_that_cannot_be__is_refused(tmp_path: Path, name:
 
 
 def test_new__name_of_an_installed_adapter__is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--home", str(tmp_path), "--json", "adapter", "new", "suzhou", "--transport", "files", "--into", str(tmp_path)]
+    words = [
+        "--home",
+        str(tmp_path),
+        "--json",
+        "adapter",
+        "new",
+        "suzhou",
+        "--transport",
+        "files",
+        "--into",
+        str(tmp_path),
+    ]
     assert run(words) == 78
     assert json.loads(capsys.readouterr().out)["error"] == "adapter_exists"
 
@@ -179,6 +194,21 @@ def test_mapping__that_leaves_an_attribute_out__is_refused_when_it_is_made() -> 
         CityMapping("t", shapes, {"P1": Purpose.VOLUNTARY})
 
 
+def test_cities__are_known_by_name_in_their_own_folders_alone() -> None:
+    """Nothing but the demo, the sandbox and the city itself imports a city's adapter (the CDM is a programme)."""
+    cities = [p.name for p in (ROOT / "adapters").iterdir() if (p / "mapping.py").exists()]
+    cities = [name for name in cities if name not in ("city", "skeleton")]
+    assert len(cities) >= 4
+    known = re.compile(rf"\badapters\.({'|'.join(cities)})\b")
+    found = []
+    for path in [*(ROOT / "hub").rglob("*.py"), *(ROOT / "adapters").rglob("*.py")]:
+        room = path.relative_to(ROOT).parts
+        if room[:2] in (("hub", "demo"), ("adapters", "sandbox")) or room[1] in cities:
+            continue
+        found += [f"{path.relative_to(ROOT)}: {hit[0]}" for hit in known.finditer(path.read_text(encoding="utf-8"))]
+    assert not found
+
+
 # ------------------------------------------------------------------ the guide
 
 
@@ -216,7 +246,7 @@ def test_guide__every_name_that_it_tells_to_use__is_there() -> None:
 
     rooms = (columns, readings, mapping, file_feed, rest_feed, sql_feed, effect_files)
     text = GUIDE.read_text(encoding="utf-8")
-    called = set(re.findall(r"`?\b([a-z_]{4,}|[A-Z][A-Za-z]+(?:Form|Files))\(", text)) - {"decimal"}
+    called = set(re.findall(r"`?\b([a-z_]{4,}|[A-Z][A-Za-z]+(?:Form|Files))\(", text)) - {"decimal", "frozenset"}
     absent = [name for name in called if not any(hasattr(room, name) for room in rooms)]
     assert not absent, absent
     for path in re.findall(r"`(adapters/[a-z_/]+\.py|tests/[a-z_/]+\.py)`", text):

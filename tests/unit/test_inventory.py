@@ -130,6 +130,12 @@ def test_moved_and_cut__leaves_whole_and_arrives_less() -> None:
     assert receiver.home.entries == ()
 
 
+def test_flows_of_several_series__one_line() -> None:
+    flows = [Flow(Change.ISSUED, False, SHANGHAI, SHANGHAI, kg) for kg in (3, 4)]
+    account = compute_inventory(flows, SHANGHAI, 2025).holder
+    assert account.entries == (Entry(Line.ISSUED, 7, SHANGHAI, SHANGHAI), Entry(Line.CLOSING, 7, SHANGHAI, SHANGHAI))
+
+
 def test_claim_of_a_programme__is_nobodys() -> None:
     flows = [
         Flow(Change.ISSUED, False, PROGRAMME, PROGRAMME, 10),

@@ -25,6 +25,7 @@ from hub.index.chain_holdings import IndexHoldings
 from hub.index.holdings import update_holdings
 from hub.index.rows import Rows
 from mutual_recognition.books import Position
+from mutual_recognition.documents import MAX_BYTES
 from mutual_recognition.holdings import CONTRADICTION
 from mutual_recognition.holdings_tree import Place, Run, Tree, build, joined, member_root
 from mutual_recognition.identifiers import series_id
@@ -267,8 +268,22 @@ def test_evidence__of_more_blocks_than_a_hold_takes__is_in_parts_that_cover_each
     result = world.run(ALL)
     parts = result.evidence
     assert [len(blocks) for _, blocks in parts] == [50, 50, 20]
-    assert len({digest for digest, _ in parts}) == 3
+    assert len({document.digest() for document, _ in parts}) == 3
+    assert {digest for digest, _ in world.journal.undelivered(9)} == {
+        result.document.digest(),
+        *(document.digest() for document, _ in parts),
+    }
     assert [block for _, blocks in parts for block in blocks] == result.blocks
+
+
+def test_run__thousands_of_ranges_differ__the_document_fits_and_counts_them_all(world: World) -> None:
+    world.put([(first, first, BlockStatus.AVAILABLE) for first in range(2_001, 8_000, 2)])
+    result = world.run(ALL)
+    assert len(result.document.canonical()) <= MAX_BYTES
+    assert result.record["differing_ranges"] == result.record["disputed_block_count"] == 3_000
+    assert 0 < len(result.record["findings"]) <= 200
+    named = [block for document, _ in result.evidence for block in document.content["blocks"]]
+    assert len(set(named)) == 3_000
 
 
 def test_close_disputes__next_version__and_the_serials_are_free(world: World) -> None:

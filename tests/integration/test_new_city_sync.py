@@ -1,0 +1,54 @@
+"""From nothing to a first sync by the guide: a skeleton over files, configured for a member of a real chain."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from adapters import registry
+from adapters.skeleton.copying import write_skeleton
+from hub.demo.cities import HEFEI
+from tests.integration.command_home import Commands, founded
+
+pytestmark = pytest.mark.slow
+
+
+def test_skeleton__configured__syncs_its_first_records_to_the_chain_and_writes_nothing_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_skeleton("newcity", "files", tmp_path)
+    package = tmp_path / "newcity" / "yrdhub_newcity"
+    delivered = tmp_path / "delivered"
+    delivered.mkdir()
+    for file in (package / "fixtures").iterdir():  # the sample, as a registry of Hefei delivers it
+        (delivered / file.name).write_text(file.read_text().replace('"990000"', f'"{HEFEI.member}"'))
+    monkeypatch.syspath_prepend(str(tmp_path / "newcity"))
+    importlib.invalidate_caches()
+    point = EntryPoint("newcity", "yrdhub_newcity.adapter:create", registry.GROUP)
+    monkeypatch.setattr(registry, "installed", lambda: {"newcity": point})
+    with founded(tmp_path / "home") as home:
+        yrdhub = Commands(home, capsys, monkeypatch)
+        (home.folder / "asset.key").touch(mode=0o600)
+        (home.folder / "asset.key").write_text("6b" * 32)
+        settings = {"member": HEFEI.member, "registry": "newcity", "folder": str(delivered)}
+        (home.folder / "adapters").mkdir(exist_ok=True)
+        file = home.folder / "adapters" / "newcity.json"
+        file.write_text(json.dumps(settings | {"peers": {"310000": "shanghai-sandbox"}}))
+        checked = yrdhub(None, "adapter", "check", "newcity")
+        assert (checked["against"], checked["failed"]) == ("registry", 0)
+        first = yrdhub(HEFEI, "sync", "run", "newcity", member=False)
+        assert first["read"] == 10
+        assert first["trouble"] == []
+        totals = yrdhub(None, "credits", "totals")
+        assert "1005000" in json.dumps(totals).replace(",", "") or first["written"] >= 5, (first, totals)
+        again = yrdhub(HEFEI, "sync", "run", "newcity", member=False)
+        assert (again["read"], again["written"]) == (0, 0)
+        status = yrdhub(None, "sync", "status", "newcity")
+        print(first, totals, status, yrdhub(None, "sync", "held", "newcity"))
+        assert status["reachable_now"]
+    sys.modules.pop("yrdhub_newcity", None)
