@@ -20,7 +20,7 @@ import xlsxwriter
 
 from adapters.sandbox.city import ILLUSTRATIVE
 from adapters.sandbox.errors import RegistryRefusal, unknown
-from adapters.sandbox.hefei_sheets import HEADINGS, HOLDINGS, Cell, Formula
+from adapters.sandbox.hefei_sheets import HEADINGS, Cell, Formula
 from adapters.sandbox.server import write_whole
 
 TITLE_ROWS: Final = 2
@@ -270,6 +270,3 @@ def copy_file(source: Path, target: Path) -> None:
     """Puts a copy of a workbook in place, whole, with a time of its own."""
     write_whole(target, source.read_bytes())
     os.utime(target)
-
-
-__all__ = ["HOLDINGS", "Book", "BookSheet", "Manner", "SheetRow", "copy_file"]

@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -346,6 +346,3 @@ def _log_changes(db: sqlite3.Connection, floor: int) -> None:
         "INSERT OR REPLACE INTO known SELECT kind, native_id, version, digest, source, 0 FROM due",
     )
     db.execute("DROP TABLE due")
-
-
-__all__: Sequence[str] = ("ChangeLog", "Noticed", "Position", "Seen")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from hub.db import tables as t
 from hub.index.holdings import SeriesNodes, root_of, series_tops
@@ -14,6 +14,18 @@ from mutual_recognition.reconciliation import Snapshot
 from mutual_recognition.unit_blocks import BlockStatus, UnitBlock
 
 _MOST_EVENTS = 200
+
+_b, _before = t.unit_blocks.c, t.unit_blocks.alias("before").c
+_SERIES: BindParameter[str] = bindparam("series")
+_FIRST: BindParameter[int] = bindparam("first")
+_LAST: BindParameter[int] = bindparam("last")
+_START = select(func.max(_before.first)).where(_before.series == _SERIES, _before.first <= _FIRST).scalar_subquery()
+_BLOCKS = (
+    select(t.unit_blocks)
+    .where(_b.series == _SERIES, _b.first >= func.coalesce(_START, _FIRST), _b.first <= _LAST, _b.last >= _FIRST)
+    .order_by(_b.first)
+)
+"""Built once: asked for every range that differs."""
 
 
 class IndexHoldings:
@@ -42,14 +54,8 @@ class IndexHoldings:
 
     def blocks(self, series: bytes, first: int, last: int) -> Sequence[UnitBlock]:
         """See ChainHoldings."""
-        b = t.unit_blocks.c
-        name = "0x" + series.hex()
-        before = select(b.first).where(b.series == name, b.first <= first).order_by(b.first.desc()).limit(1)
-        start = self._connection.execute(before).scalar()
-        query = select(t.unit_blocks).where(
-            b.series == name, b.first >= (first if start is None else start), b.first <= last, b.last >= first
-        )
-        return [_block(row) for row in self._connection.execute(query.order_by(b.first))]
+        asked = {"series": "0x" + series.hex(), "first": first, "last": last}
+        return [_block(row) for row in self._connection.execute(_BLOCKS, asked)]
 
     def story(self, series: bytes, first: int, last: int) -> Sequence[Mapping[str, Any]]:
         """See ChainHoldings; the newest events, where there are very many."""

@@ -256,6 +256,7 @@ _NESTED = {child.name for child in CHILDREN} | {"issuance", "labels", "issuanceL
 # ---------------------------------------------------------------- there and back
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "member"), [("xlsx", None), ("json", SHANGHAI), ("jsonl", SUZHOU), ("xlsx", SUZHOU)])
 def test_round_trip__export_check_convert_compare__equal(
     world: World, tmp_path: Path, form: str, member: int | None
@@ -270,6 +271,7 @@ def test_round_trip__export_check_convert_compare__equal(
     assert compared.identical == compared.cells > 50
 
 
+@pytest.mark.slow
 def test_workbook_and_json__the_same_records(world: World, tmp_path: Path) -> None:
     workbook, text = tmp_path / "out.xlsx", tmp_path / "out.json"
     records = listing(world, None, whole_tonnes=True)
@@ -340,6 +342,7 @@ def test_api__unknown_member_or_parameter__refused(world: World, path: str, stat
 # ---------------------------------------------------------------- the commands
 
 
+@pytest.mark.slow
 def test_commands__export_check_import_write_again_compare(
     world: World, tmp_path: Path, yrdhub: Callable[..., tuple[int, Any]]
 ) -> None:

@@ -142,6 +142,7 @@ def expected_by_holder(connection: Connection, end: int) -> dict[int, int]:
     return {holder: count * KG for holder, count in counted.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 23])
 def test_random_run_over_new_year__closes_against_every_serials_own_life(kept: World, seed: int) -> None:
     world, chance = kept, random.Random(seed)

@@ -258,6 +258,27 @@ def test_commands__found_held_alone_others_go_on_mended_confirmed_and_kept(world
     assert (code, refused["error"]) == (65, "reconciliation_settled")
 
 
+def test_confirm__serials_of_another_city__stay_held_until_its_voter_signed_too(world: World, yrdhub: Commands) -> None:
+    """Suzhou finds a mistake about Shanghai's serials that it holds: its voter holds them, both cities' voters lift."""
+    registry = world.registries["suzhou"]
+    wrong = part(line_of(world, SUZHOU, "available", home=SHANGHAI), 3, 2)
+    registry.operate("misbook", ranges=[wrong], status="retired")
+    _, told = yrdhub.attempt(SUZHOU, "reconcile", "suzhou", "--hold", member=False)
+    assert len(told["holds"]) == 1
+    registry.operate("misbook", ranges=[wrong], status="available")
+    (hold,) = yrdhub(SUZHOU, "reconcile", "confirm", told["reconciliation"], member=False)["holds"]
+    assert hold["still_to_sign"] == [SHANGHAI.member]
+
+    def marks() -> int:
+        world.index.indexer.follow()
+        with world.index.reader.connect() as connection:
+            return sum(row.holds for row in connection.execute(select(t.unit_blocks)))
+
+    assert marks() == 1
+    yrdhub(SHANGHAI, "hold", "lift", "--add-to", hold["file"])
+    assert marks() == 0
+
+
 def test_confirm__still_wrong__refused_with_the_serials(world: World, yrdhub: Commands) -> None:
     line = line_of(world, SHANGHAI, "available")
     wrong = part(line, 20, 1)
