@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +24,7 @@ from hub.api.hub import Hub
 from hub.commands.reconcile_schedule import ReconcileEvery
 from hub.commands.reconciling import open_reconciler
 from hub.db import tables as t
-from hub.demo.cities import SHANGHAI, SUZHOU, City
+from hub.demo.cities import SHANGHAI, SUZHOU, City, password_file
 from hub.demo.samples import PURPOSE_OF_AN_EVENT
 from hub.demo.story import tell
 from hub.demo.world import World, open_world
@@ -337,6 +341,32 @@ def test_schedule__reconciles_when_the_last_is_old_enough__and_says_what_is_wron
     newest = one.journal.results(1)[0]
     assert (len(one.journal.results()), newest.status) == (before + 1, Status.MANUAL_INTERVENTION_REQUIRED)
     assert f"yrdhub reconcile show {newest.id}" in capsys.readouterr().err
+
+
+def test_schedule__beside_the_watch_of_a_sync__as_the_city_runs_it(world: World) -> None:
+    journal = world.registries["suzhou"].journal
+    before = {one.id for one in journal.results()}
+    words = ["sync", "run", "suzhou", "--watch", "--every", "0.5", "--reconcile-every", "1s"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("YRDHUB_")}
+    environment["YRDHUB_PASSWORD_FILE"] = str(password_file(world.home / "keys", SUZHOU))
+    watching = subprocess.Popen(
+        [sys.executable, "-c", "from hub.cli import main; main()", "--home", str(world.home), *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    try:
+        give_up = time.monotonic() + 60
+        while len(fresh := [one for one in journal.results() if one.id not in before]) < 2:
+            assert time.monotonic() < give_up, "nothing was reconciled"
+            assert watching.poll() is None, watching.communicate()[1]
+            time.sleep(0.3)
+    finally:
+        watching.send_signal(signal.SIGINT)
+        said = watching.communicate(timeout=30)[1]
+    assert {one.status for one in fresh} == {Status.COMPLETED}
+    assert f"reconciled: completed ({fresh[-1].id})" in said
+    assert watching.returncode == 0
 
 
 def test_index_of_an_earlier_version__makes_its_trees_at_the_next_start(world: World) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from sqlalchemy import Engine, select
 
 from adapters.protocol import Effect, EffectKind, Fault, NativeRecord, Page, Receipt
 from adapters.sync import tables as t
+from adapters.sync.effect_queue import MOST_UNANSWERED
 from adapters.sync.journal import Decision, Journal
 from adapters.sync.plan import HeldBack, Write
 from hub.chain.sending import SignedTransaction
@@ -276,3 +279,51 @@ def test_document__parked_with_its_reason__offered_again_by_an_operator(journal:
     assert (fault["value"], fault["code"]) == ("a", "document_refused")
     assert journal.offer_parked() == 1
     assert len(journal.undelivered(10)) == 1
+
+
+# -------------------------------------------------------------------- what an operator decides
+
+
+def test_prepare__journal_of_an_earlier_version__gets_what_it_lacks_and_keeps_its_rows(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE effects (id INTEGER PRIMARY KEY, key VARCHAR(80) NOT NULL UNIQUE, kind VARCHAR(30) NOT NULL, "
+            "body JSON NOT NULL, status VARCHAR(10) NOT NULL, attempts INTEGER NOT NULL, "
+            "reference VARCHAR(200) NOT NULL, reason TEXT NOT NULL, queued_at BIGINT NOT NULL)"
+        )
+        body = json.dumps(effect("a").to_json())
+        row = ("a", "transfer_incoming", body, "queued", 1, "", "", 5)
+        connection.exec_driver_sql(
+            "INSERT INTO effects (key, kind, body, status, attempts, reference, reason, queued_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
+    journal = Journal(engine, lambda: 1_000)
+    journal.prepare()
+    journal.prepare()
+    assert journal.queued(10) == [(effect("a"), 1)]
+
+
+def test_unanswered__what_follows_on_the_same_transfer_waits__others_go_first(journal: Journal) -> None:
+    later = replace(effect("b"), kind=EffectKind.TRANSFER_COMPLETED)
+    other = replace(effect("c"), detail={"transfer": "0x02"})
+    journal.queue([effect("a"), later, other], Position(1, 0, 0))
+    assert [told.key for told, _ in journal.queued(10)] == ["a", "b", "c"]
+    journal.offered(["a"])
+    journal.unanswered(["a"], "no answer")
+    assert [told.key for told, _ in journal.queued(10)] == ["c"]
+    journal.book([Receipt("c", True)])
+    assert [told.key for told, _ in journal.queued(10)] == ["a"]
+    journal.book([Receipt("a", True)])
+    assert [told.key for told, _ in journal.queued(10)] == ["b"]
+
+
+def test_unanswered__too_often__a_dead_letter_with_the_last_reason(journal: Journal) -> None:
+    journal.queue([effect("a")], Position(1, 0, 0))
+    for _ in range(MOST_UNANSWERED):
+        journal.unanswered(["a"], "no answer")
+    assert journal.queued(10) == []
+    (letter,) = journal.refused_effects()
+    assert (letter["status"], letter["reason"], letter["unanswered"]) == ("unanswered", "no answer", MOST_UNANSWERED)
+    assert journal.offer_again() == 1
+    assert [told.key for told, _ in journal.queued(10)] == ["a"]
