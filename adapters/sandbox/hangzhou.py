@@ -18,7 +18,7 @@ from adapters.sandbox.city import HANGZHOU
 from adapters.sandbox.control import Control, NoFields, Operation, control_app
 from adapters.sandbox.hangzhou_database import HangzhouDatabase
 from adapters.sandbox.hangzhou_faults import SQL_FAULTS, DatabaseFaults
-from adapters.sandbox.postgres_server import PostgresServer
+from adapters.sandbox.postgres_server import PostgresNotRunning, PostgresServer
 from adapters.sandbox.registry import Registry
 from adapters.sandbox.samples import load_samples
 from adapters.sandbox.server import listen, serve, url_of
@@ -57,7 +57,13 @@ def main(
     registry = Registry(HANGZHOU, Storage(home / "registry.sqlite", clock=faults.now))
     if samples and registry.storage.latest_seq() == 0:
         load_samples(registry)
-    with PostgresServer(home / "postgres").start(port) as server:
+    postgres = PostgresServer(home / "postgres")
+    try:
+        postgres.start(port)
+    except PostgresNotRunning as missing:
+        typer.echo(missing, err=True)
+        raise typer.Exit(1) from None
+    with postgres as server:
         database = HangzhouDatabase(registry, server, home)
         faults.database = database
         database.prepare()

@@ -230,6 +230,7 @@ class WorkbookFace:
             "put-back-copy": (CopyName, self._put_back_copy),
             "save-workbook": (NoFields, self._edit(lambda _: {})),
             "rewrite-workbook": (NoFields, self._rewrite_now),
+            "publish": (NoFields, lambda _: self.work_once()),
         }
 
     def _edit(self, change: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from adapters.sandbox.city import SUZHOU
-from adapters.sandbox.control import Control, NoFields, control_app
+from adapters.sandbox.control import Control, NoFields, Operation, control_app
 from adapters.sandbox.effects import Effects
 from adapters.sandbox.errors import RegistryRefusal
 from adapters.sandbox.faults import FILE_FAULTS, Faults
@@ -319,7 +319,11 @@ def main(
     if samples and registry.storage.latest_seq() == 0:
         load_samples(registry)
     exchange = FileExchange(registry, faults, folder, home)
-    control = Control(registry, faults, home, {"snapshot": (NoFields, lambda _: exchange.snapshot())})
+    more: dict[str, Operation] = {
+        "snapshot": (NoFields, lambda _: exchange.snapshot()),
+        "publish": (NoFields, lambda _: exchange.work_once()),
+    }
+    control = Control(registry, faults, home, more)
     stop = threading.Event()
     worker = threading.Thread(target=exchange.work_forever, args=(stop,), name="file-exchange")
     listener = listen(control_port)

@@ -5,6 +5,7 @@ The books are sorted by SQLite in a file that is deleted afterwards, so that mem
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import tempfile
 from collections import defaultdict
@@ -49,12 +50,14 @@ class CityHoldings:
     def __init__(self, member: int, own_registry: str, folder: Path | None = None) -> None:
         self._member = member
         self._registry = own_registry
-        self._file = tempfile.NamedTemporaryFile(prefix="books-", suffix=".sqlite", dir=folder)  # noqa: SIM115
-        self._db = sqlite3.connect(self._file.name, isolation_level=None)
+        descriptor, name = tempfile.mkstemp(prefix="books-", suffix=".sqlite", dir=folder)
+        os.close(descriptor)
+        self._db = sqlite3.connect(name, isolation_level=None)
         self._db.executescript(
             f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; PRAGMA cache_size=-{_CACHE_KIB};"
             + _TABLES
         )
+        Path(name).unlink()  # open and without a name: whatever ends this process, nothing is left behind
         self._names: dict[bytes, SeriesName] = {}
         self._tops: dict[bytes, bytes] = {}
         self.lines = 0
@@ -67,9 +70,8 @@ class CityHoldings:
         self.close()
 
     def close(self) -> None:
-        """Deletes the file."""
+        """Frees the file."""
         self._db.close()
-        self._file.close()
 
     def take(self, holdings: Iterable[Holding]) -> None:
         """Reads the books whole, once, and makes the tree of each series."""

@@ -235,9 +235,12 @@ class SyncEngine:
         if known and self._books.block_hash(number) != known:
             lost = list(self._lost())
             self._journal.reopen(lost)
+            self._submitter.forget_inclusions()
             log.warning("chain_went_back", was_at=number, is_at=position, transactions_to_send_again=len(lost))
-        self._followed = (position, self._books.block_hash(position) or "")
-        self._journal.set(chain_position=str(position), chain_hash=self._followed[1])
+        followed = (position, self._books.block_hash(position) or "")
+        if followed != self._followed:
+            self._followed = followed
+            self._journal.set(chain_position=str(position), chain_hash=followed[1])
         return position
 
     def _release_waiting(self, *, every: bool) -> None:

@@ -277,27 +277,29 @@ class Submitter:
         """
         done, again = 0, False
         for submission in self._journal.outstanding():
-            if position < self._included_by.get(submission.id, 0):
-                continue  # the index has not come to it
+            if submission.id == self._in_flight or position < self._look_at(submission):
+                continue  # its sender looks after it, or the index has not come to it
             requests = self._journal.requests_of(submission.id)
             seen = books.carried_out(member, requests)
             if len(seen) == len(requests):
                 self._included_by.pop(submission.id, None)
                 done += self._journal.confirm(submission.id, seen, "final")
-            elif submission.id == self._in_flight:
-                continue  # its sender looks after it
-            elif position >= self._look_at(submission):
-                receipt = self._node.receipt(submission.tx_hash)
-                if receipt is None:
-                    again |= self._again(submission, books, member)
-                elif receipt.block_number <= position:
-                    done += self._journal.confirm(submission.id, seen, "final" if receipt.succeeded else "failed")
-                    self._sound = 0
-                    again = True
+                continue
+            receipt = self._node.receipt(submission.tx_hash)
+            if receipt is None:
+                again |= self._again(submission, books, member)
+            elif receipt.block_number <= position:
+                done += self._journal.confirm(submission.id, seen, "final" if receipt.succeeded else "failed")
+                self._sound = 0
+                again = True
         return done, again
 
+    def forget_inclusions(self) -> None:
+        """The chain lost blocks: what was in one may be in none."""
+        self._included_by.clear()
+
     def _look_at(self, submission: Submission) -> int:
-        """The block that the index must have reached before a transaction, unseen there, is looked for at the node.
+        """The block that the index must have reached before a transaction is looked for, there and then at the node.
 
         One that is in some block needs no looking for: its events come with that block, and a receipt carries them all
         a second time.

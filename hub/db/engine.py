@@ -102,6 +102,15 @@ class Prepared:
         finally:
             cursor.close()
 
+    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Every row."""
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(self._sql, self._parameters(values))
+            return list(cursor.fetchall())
+        finally:
+            cursor.close()
+
     def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> int:
         """Runs it for each of `rows`; returns how many rows of the table that touched."""
         cursor = connection.connection.cursor()

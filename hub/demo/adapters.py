@@ -9,7 +9,7 @@ from typing import Any
 from adapters.protocol import RegistryAdapter
 from adapters.registry import FOLDER, open_adapter
 from adapters.sandbox.process import SandboxProcess
-from hub.demo.cities import SHANGHAI, WITH_REGISTRY, City
+from hub.demo.cities import CITIES, City
 
 
 def configure_adapter(home: Path, city: City, process: SandboxProcess) -> RegistryAdapter:
@@ -18,13 +18,10 @@ def configure_adapter(home: Path, city: City, process: SandboxProcess) -> Regist
         "adapter": city.name,
         "member": city.member,
         "registry": city.registry,
-        "peers": {other.member: other.registry for other in WITH_REGISTRY if other is not city},
+        "peers": {other.member: other.registry for other in CITIES if other is not city},
         "secret_file": str(home / "keys" / city.name / "beneficiaries.secret"),
+        **process.configuration(),
     }
-    if city is SHANGHAI:
-        settings |= {"url": process.url, "token_file": str(process.token_file)}
-    else:
-        settings |= {"folder": str(process.folder)}
     file = home / FOLDER / f"{city.name}.json"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

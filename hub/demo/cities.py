@@ -21,24 +21,27 @@ ROLES: tuple[Role, ...] = ("voter", "registrar")
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """A member of the demo. `registry` is the code of its sandbox registry, "" where it has no adapter."""
+    """A member of the demo. `registry` is the code of its sandbox registry, `speaks` how others reach that."""
 
-    name: str
+    name: Literal["shanghai", "suzhou", "hangzhou", "hefei"]
     member: int
     title_zh: str
     title: str
-    registry: str = ""
+    speaks: str
+
+    @property
+    def registry(self) -> str:
+        return f"{self.name}-sandbox"
 
     def __str__(self) -> str:
         return f"{self.title_zh} {self.title}"
 
 
-SHANGHAI = City("shanghai", 310000, "上海", "Shanghai", "shanghai-sandbox")
-SUZHOU = City("suzhou", 320500, "苏州", "Suzhou", "suzhou-sandbox")
-HANGZHOU = City("hangzhou", 330100, "杭州", "Hangzhou")
-HEFEI = City("hefei", 340100, "合肥", "Hefei")
+SHANGHAI = City("shanghai", 310000, "上海", "Shanghai", "REST")
+SUZHOU = City("suzhou", 320500, "苏州", "Suzhou", "CSV files in a folder")
+HANGZHOU = City("hangzhou", 330100, "杭州", "Hangzhou", "a PostgreSQL database")
+HEFEI = City("hefei", 340100, "合肥", "Hefei", "a workbook that clerks edit")
 CITIES = (SHANGHAI, SUZHOU, HANGZHOU, HEFEI)
-WITH_REGISTRY = (SHANGHAI, SUZHOU)
 
 
 def city_of(member: int) -> City:

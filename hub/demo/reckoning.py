@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, select
 
 from hub.db import tables as t
-from hub.demo.cities import WITH_REGISTRY, title_of
+from hub.demo.cities import CITIES, title_of
 from hub.demo.steps import Sheet, Step, books_sheet
 from hub.demo.world import Registry, World
 from hub.whereabouts import whereabouts
@@ -153,7 +153,7 @@ def _runs_on_chain(connection: Connection) -> Runs:
 
 def _runs_in_books(registry: Registry) -> Runs:
     me = registry.city.member
-    registry_of = {city.member: city.registry for city in WITH_REGISTRY}
+    registry_of = {city.member: city.registry for city in CITIES}
     found: defaultdict[Place, list[tuple[int, int]]] = defaultdict(list)
     for row in registry.process.holdings()["holdings"]:
         home = int(row["home_member"])

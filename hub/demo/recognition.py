@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hub.ballot_actions import TermsFor, factor_in_words, in_plain_words, recognise
 from hub.bootstrap import StoredDocuments
@@ -12,10 +12,10 @@ from hub.chain.enums import Choice, Outcome
 from hub.chain.keys import LocalSigner, sign_order
 from hub.chain.orders import Action, Domain, VoteOrder, order_id
 from hub.demo.cities import CITIES, HANGZHOU, HEFEI, SHANGHAI, SUZHOU, City
-from hub.demo.samples import CONVERSION_PPM, methodology_code
+from hub.demo.reverted import Reverted, send_to_be_refused
+from hub.demo.samples import conversion_ppm, methodology_code
 from hub.demo.steps import Sheet, Step, expect
 from hub.demo.world import World
-from hub.errors import ChainRefused
 from hub.signing import OrderOnFile, carry_out, sign
 from hub.voting import draft_ballot, execute, next_vote
 from mutual_recognition.identifiers import Kind, methodology_id, project_id, subject
@@ -24,16 +24,9 @@ _VOTING_SECONDS = 3_600
 """How long a demo's ballot stays open at most; it closes as soon as all four have answered."""
 
 _YEARS = 5 * 365 * 86_400
-HANGZHOU_PPM = 700_000
-"""What Hangzhou counts a Suzhou photovoltaic tonne for. Illustrative."""
 
-
-@dataclass(frozen=True, slots=True)
-class Forgery:
-    """A vote that must not count, and the error by which the chain refused it."""
-
-    what: str
-    refusal: ChainRefused
+Forgery = tuple[str, Reverted]
+"""A vote that must not count, and what became of it on the chain."""
 
 
 def methodology_subject(city: City) -> bytes:
@@ -47,16 +40,16 @@ def project_subject(city: City, native_id: str) -> bytes:
 
 
 def recognise_methodologies(world: World) -> Step:
-    """Both photovoltaic methodologies, on terms that differ by member; Hefei says no to both."""
-    factors = {
-        SHANGHAI: {SUZHOU: 1_000_000, HANGZHOU: 1_000_000, HEFEI: 1_000_000},
-        SUZHOU: {SHANGHAI: CONVERSION_PPM, HANGZHOU: HANGZHOU_PPM, HEFEI: 1_000_000},
-    }
-    votes = {city: Choice.NO if city is HEFEI else Choice.YES for city in CITIES}
+    """All photovoltaic methodologies, on terms that differ by member; Hefei says no to two of them."""
     lines: list[str] = []
     ballots: list[dict[str, object]] = []
     forged: list[Forgery] = []
+    factors = {
+        home: {member: conversion_ppm(home, member) for member in CITIES if member is not home} for home in CITIES
+    }
     for home, by_member in factors.items():
+        refusing = home in (SHANGHAI, SUZHOU)
+        votes = {city: Choice.NO if city is HEFEI and refusing else Choice.YES for city in CITIES}
         # Shanghai wants to see each Suzhou project before it recognises it; the others take every project
         terms = [
             terms_for(member, ppm, every_project=not (home is SUZHOU and member is SHANGHAI))
@@ -69,22 +62,25 @@ def recognise_methodologies(world: World) -> Step:
         ballots.append({"ballot": ballot, "title": title, "document_says": in_plain_words(world.deployment, actions)})
         told = ", ".join(f"{member.title} {factor_in_words(ppm)}" for member, ppm in by_member.items())
         ayes = sum(1 for choice in votes.values() if choice is Choice.YES)
-        lines.append(
-            f"{home.title}'s {methodology_code(home)}, put to the vote at {told}: {ayes} yes, Hefei no: it passes, and "
-            "binds those who said yes"
-        )
+        outcome = "3 yes, Hefei no: it passes, and binds those who said yes" if refusing else f"{ayes} yes"
+        lines.append(f"{home.title}'s {methodology_code(home)}, put to the vote at {told}: {outcome}")
         lines.append(f"  ballot {ballot}")
+    lines.append(
+        "the factor is the destination's own for the same kilowatt-hours; votes that must not count are mined and reverted"
+    )
     sheet = Sheet(
         "Votes that must not count, and what the chain said",
-        ("vote", "refused by", "in words"),
-        tuple((one.what, one.refusal.error, one.refusal.message) for one in forged),
+        ("vote", "block", "refused by", "in words"),
+        tuple((what, f"{one.block}", one.refusal.error, one.refusal.message) for what, one in forged),
     )
+    bound = {
+        home.title: {member.title: ppm for member, ppm in by.items() if member is not HEFEI or home is HANGZHOU}
+        for home, by in factors.items()
+    }
     data = {
         "ballots": ballots,
-        "forged_votes": {one.what: one.refusal.to_json() for one in forged},
-        "factors_ppm": {
-            h.title: {m.title: ppm for m, ppm in by.items() if m is not HEFEI} for h, by in factors.items()
-        },
+        "forged_votes": {what: one.to_json() for what, one in forged},
+        "factors_ppm": bound,
     }
     return Step("recognition", "Voted: who recognises whose methodology, on which terms", tuple(lines), (sheet,), data)
 
@@ -99,7 +95,7 @@ def recognise_project(world: World, native_id: str) -> Step:
     ballot, _ = pass_ballot(world, SHANGHAI, actions, title, votes)
     lines = (
         f"Shanghai recognises {native_id} of Suzhou; the lowest factor of all standing terms applies "
-        f"({factor_in_words(CONVERSION_PPM)}, the methodology's)",
+        f"({factor_in_words(conversion_ppm(SUZHOU, SHANGHAI))}, the methodology's)",
         f"  ballot {ballot}",
     )
     return Step("project_recognition", "Voted: a project", lines, data={"ballot": ballot, "project": native_id})
@@ -134,33 +130,39 @@ def pass_ballot(
         signed = sign(world.key(city, "voter"), vote, deployment)
         if forge and number == 0:
             altered = replace(signed, order=replace(vote, choice=int(Choice.NO)))
-            forged.append(_refused(world, "yes, changed to no on its way", altered, courier))
+            forged.append(_refused(world, "yes, changed to no on its way", altered, "NotOfficer"))
             stranger = sign(world.key(HANGZHOU, "voter"), vote, deployment)
-            forged.append(_refused(world, f"{city.title}'s, signed by Hangzhou's voter", stranger, courier))
+            forged.append(_refused(world, f"{city.title}'s, signed by Hangzhou's voter", stranger, "NotOfficer"))
             elsewhere = _signed_for_another_chain(world, vote, city)
-            forged.append(_refused(world, "signed for another chain", elsewhere, courier))
+            forged.append(_refused(world, "signed for another chain", elsewhere, "NotOfficer"))
         carry_out(signed, node, deployment, courier)
         if forge and number == 0:
             again = sign(world.key(city, "voter"), replace(vote, revision=2), deployment)
             carry_out(again, node, deployment, courier)
-            forged.append(_refused(world, "an older one, replayed over a newer", signed, courier))
+            forged.append(_refused(world, "an older one, replayed over a newer", signed, "RevisionStale"))
     outcome = Outcome(deployment.read(node, "Consortium", "outcome", [ballot]))
     expect(outcome is Outcome.EXECUTABLE, "a ballot that all four answered to be executable at once", outcome.name)
     if forge:
         late = next_vote(node, deployment, ballot, HEFEI.member, Choice.YES)
-        forged.append(_refused(world, "after the close", sign(world.key(HEFEI, "voter"), late, deployment), courier))
+        signed = sign(world.key(HEFEI, "voter"), late, deployment)
+        forged.append(_refused(world, "after the close", signed, "BallotClosed"))
     execute(node, deployment, courier, ballot, actions)
     world.index.indexer.follow()
     return ballot, forged
 
 
-def _refused(world: World, what: str, signed: OrderOnFile, courier: LocalSigner) -> Forgery:
-    try:
-        carry_out(signed, world.node, world.deployment, courier)
-    except ChainRefused as refused:
-        return Forgery(what, refused)
-    expect(False, f"the chain to refuse a vote: {what}", signed.order)
-    raise AssertionError
+def _refused(world: World, what: str, signed: OrderOnFile, error: str) -> Forgery:
+    call = signed.call(world.deployment)
+    reverted = send_to_be_refused(
+        world.node,
+        world.deployment,
+        LocalSigner.random(),
+        call.target,
+        call.calldata,
+        error=error,
+        what=f"a vote, {what}",
+    )
+    return what, reverted
 
 
 def _signed_for_another_chain(world: World, vote: VoteOrder, city: City) -> OrderOnFile:

@@ -6,33 +6,25 @@ held back with the chain's reason, and the good one is not delayed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import select
 
 from hub.chain.codec import encode_call
 from hub.chain.keys import LocalSigner
-from hub.chain.sending import simulate
 from hub.db import tables as t
 from hub.demo.cities import HANGZHOU, SHANGHAI, SUZHOU
+from hub.demo.filing import Filed
+from hub.demo.reverted import send_to_be_refused
 from hub.demo.samples import methodology_code
 from hub.demo.steps import Sheet, Step, expect
 from hub.demo.world import World
-from hub.errors import ChainRefused
 from mutual_recognition.purposes import Purpose
 from mutual_recognition.unit_blocks import BlockStatus
 
 _GOOD_KG = 1_000
-
-
-class HasFiled(Protocol):
-    """What a city filed earlier in the story."""
-
-    projects: list[str]
-    verifications: list[str]
-    issuances: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +39,7 @@ class Attempt:
     error: str
 
 
-def refuse_records(world: World, filed: Mapping[str, HasFiled], retirement: str) -> Step:
+def refuse_records(world: World, filed: Mapping[str, Filed], retirement: str) -> Step:
     """Double issuance, double use and double claim, each refused by name, in one pass with a good record."""
     attempts = _attempts(filed, retirement)
     numbers = []
@@ -91,7 +83,7 @@ def refuse_records(world: World, filed: Mapping[str, HasFiled], retirement: str)
     return Step("refusals", "Refused: one reduction, counted twice", lines, (sheet,), data)
 
 
-def _attempts(filed: Mapping[str, HasFiled], retirement: str) -> list[Attempt]:
+def _attempts(filed: Mapping[str, Filed], retirement: str) -> list[Attempt]:
     shanghai, suzhou = filed["shanghai"], filed["suzhou"]
     large, small = shanghai.issuances[0], shanghai.issuances[1]
     nested = {
@@ -124,7 +116,7 @@ def _attempts(filed: Mapping[str, HasFiled], retirement: str) -> list[Attempt]:
 
 
 def refuse_keys(world: World) -> Step:
-    """Keys that may not: a stranger's, and a right key of the wrong member."""
+    """Keys that may not, a stranger's and right ones of the wrong member: each transaction is mined, and reverted."""
     b = t.unit_blocks.c
     with world.index.reader.connect() as connection:
         query = select(t.unit_blocks).where(b.holder == SUZHOU.member, b.status == BlockStatus.AVAILABLE.value)
@@ -154,33 +146,28 @@ def refuse_keys(world: World) -> Step:
     in_its_name = encode_call("Methodologies", "file", [SHANGHAI.member, filing])
     stranger, hangzhou = LocalSigner.random(), world.key(HANGZHOU, "registrar")
     suzhou_voter = world.key(SUZHOU, "voter")
-    attempts: list[tuple[str, Callable[[], bytes]]] = [
-        (
-            "a stranger's key retires Suzhou's credits",
-            lambda: simulate(world.node, stranger.address, ledger, retirement),
-        ),
-        ("Hangzhou's registrar retires Suzhou's", lambda: simulate(world.node, hangzhou.address, ledger, retirement)),
-        ("Suzhou's voter, who is no registrar", lambda: simulate(world.node, suzhou_voter.address, ledger, retirement)),
+    attempts = [
+        ("a stranger's key retires Suzhou's credits", stranger, ledger, retirement),
+        ("Hangzhou's registrar retires Suzhou's", hangzhou, ledger, retirement),
+        ("Suzhou's voter, who is no registrar", suzhou_voter, ledger, retirement),
         (
             f"Hangzhou's registrar files in Shanghai's name, beside {methodology_code(SHANGHAI)}",
-            lambda: simulate(world.node, hangzhou.address, methodologies, in_its_name),
+            hangzhou,
+            methodologies,
+            in_its_name,
         ),
     ]
     rows: list[tuple[str | int, ...]] = []
     told = {}
-    for what, attempt in attempts:
-        refused = _refusal_of(attempt)
-        expect(refused is not None and refused.error == "NotOfficer", f"NotOfficer for {what}", refused)
-        assert refused is not None
-        rows.append((what, refused.error, refused.message))
-        told[what] = refused.to_json()
-    sheet = Sheet("Refused by the chain", ("attempt", "error", "in words"), tuple(rows))
-    return Step("keys", "Refused: another city's key", (), (sheet,), {"refused": told})
-
-
-def _refusal_of(attempt: Callable[[], bytes]) -> ChainRefused | None:
-    try:
-        attempt()
-    except ChainRefused as refused:
-        return refused
-    return None
+    for what, signer, register, call in attempts:
+        reverted = send_to_be_refused(
+            world.node, world.deployment, signer, register, call, error="NotOfficer", what=what
+        )
+        rows.append((what, f"{reverted.block}", reverted.refusal.error, reverted.refusal.message))
+        told[what] = reverted.to_json()
+    lines = (
+        f"{len(attempts)} transactions, signed and sent without asking first: each is in a block, reverted, and left "
+        "the storage of every register as it was",
+    )
+    sheet = Sheet("Refused by the chain", ("attempt", "block", "error", "in words"), tuple(rows))
+    return Step("keys", "Refused: another city's key", lines, (sheet,), {"refused": told})

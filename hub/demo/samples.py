@@ -1,22 +1,32 @@
-"""What the demo's two registries file. Of our own making and labelled so; only what is cited here was ever published.
+"""What the demo's registries file. Of our own making and labelled so; only what is cited here was ever published.
 
 Shanghai's photovoltaic factor of 0.42 kgCO2/kWh and its check value (1,100,000 kWh gives 462 t) are those of
-沪环气候〔2024〕45号; that Suzhou's published example works out at 0.77 or more is why the two cities differ here.
+沪环气候〔2024〕45号; that Suzhou's published example works out at 0.77 or more is why the cities differ here.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from adapters.sandbox.city import ILLUSTRATIVE
 from adapters.sandbox.samples import sample_uscc
 from hub.demo.cities import City
 
-_FACTORS = {"shanghai": ("0.42", "沪环气候〔2024〕45号"), "suzhou": ("0.77", ILLUSTRATIVE)}
-_STEMS = {"shanghai": "DEMO-SH", "suzhou": "DEMO-SZ"}
+_FACTORS = {
+    "shanghai": ("0.42", "沪环气候〔2024〕45号"),
+    "suzhou": ("0.77", ILLUSTRATIVE),
+    "hangzhou": ("0.55", ILLUSTRATIVE),
+    "hefei": ("0.6782", ILLUSTRATIVE),
+}
+_STEMS = {"shanghai": "DEMO-SH", "suzhou": "DEMO-SZ", "hangzhou": "DEMO-HZ", "hefei": "DEMO-HF"}
 
-CONVERSION_PPM = 420_000 * 1_000_000 // 770_000
-"""0.42 / 0.77 in ppm, rounded down: what Shanghai counts a Suzhou photovoltaic tonne for. Illustrative."""
+
+def conversion_ppm(home: City, destination: City) -> int:
+    """What a photovoltaic tonne of `home` counts for at `destination`, in ppm: the same kilowatt-hours by the
+    destination's own factor, rounded down, and never more than it was. Illustrative."""
+    there, here = (Decimal(_FACTORS[city.name][0]) for city in (home, destination))
+    return min(1_000_000, int(here * 1_000_000 / there))
 
 
 def methodology_code(city: City) -> str:
@@ -65,9 +75,22 @@ _SITES = {
         ("示例吴江纺织厂屋顶光伏项目", "Wujiang textile mill PV", "示例吴江纺织有限公司", "120.6450", "31.1390"),
         ("示例太仓冷库屋顶光伏项目", "Taicang cold store PV", "示例太仓冷链有限公司", "121.1300", "31.4580"),
     ),
+    "hangzhou": (
+        ("示例余杭仓储屋顶光伏项目", "Yuhang warehouse PV", "示例余杭仓储有限公司", "119.9980", "30.2740"),
+        ("示例桐庐农业大棚光伏项目", "Tonglu greenhouse PV", "示例桐庐农业有限公司", "119.6850", "29.7970"),
+    ),
+    "hefei": (
+        ("示例肥东渔光互补光伏项目", "Feidong fishery PV", "示例肥东新能源有限公司", "117.4690", "31.8880"),
+        ("示例庐阳学校屋顶光伏项目", "Luyang school PV", "示例庐阳教育服务有限公司", "117.2650", "31.8780"),
+    ),
 }
 
-GENERATION_KWH = {"shanghai": ("1100000", "467000"), "suzhou": ("1300000", "371200")}
+GENERATION_KWH = {
+    "shanghai": ("1100000", "467000"),
+    "suzhou": ("1300000", "371200"),
+    "hangzhou": ("921400", "229600"),
+    "hefei": ("1043500", "301200"),
+}
 """Metered generation of 2024, by project."""
 
 
@@ -107,5 +130,26 @@ def verification(project: str, kwh: str) -> dict[str, Any]:
     }
 
 
-PURPOSE_OF_AN_EVENT = {"shanghai": "03", "suzhou": "ZH-HD"}
+PURPOSE_OF_AN_EVENT = {"shanghai": "03", "suzhou": "ZH-HD", "hangzhou": "2102", "hefei": "大型活动碳中和"}
 """Each registry's own code for the carbon neutrality of an event (活动碳中和)."""
+
+
+def shared_parameters(city: City) -> dict[str, Any]:
+    """The grid factor that the city's methodology computes with, as it is shared with other cities (`yrdhub share`)."""
+    value, source = _FACTORS[city.name]
+    return {
+        "title_zh": f"{city.title_zh}光伏方法学参数（示例）",
+        "title_en": f"Parameters of {city.title}'s photovoltaic methodology (illustrative)",
+        "parameters": [
+            {
+                "symbol": "EF",
+                "title_zh": "电网排放因子",
+                "title_en": "grid emission factor",
+                "value": value,
+                "unit": "kgCO2/kWh",
+                "effective_from": "2023-01-01",
+                "source": source,
+                "status": "illustrative",
+            }
+        ],
+    }

@@ -1,4 +1,4 @@
-"""The demo's world in one folder: chain, deployment, keys of four cities, two registries with their syncs, one index.
+"""The demo's world in one folder: chain, deployment, keys of four cities, their registries and syncs, one index.
 
 It touches nothing outside its folder. Made at the first call, found again later (`yrdhub up`); registries and chain are
 child processes, each ended by its own id.
@@ -10,24 +10,25 @@ import fcntl
 import json
 import secrets
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from adapters.protocol import RegistryAdapter
+from adapters.sandbox.postgres_server import PostgresNotRunning, stop_left_over
 from adapters.sandbox.process import SandboxNotRunning, SandboxProcess
 from adapters.sync.engine import PassReport, SyncEngine
 from adapters.sync.journal import Journal
 from hub.bootstrap import OpenIndex, open_index, open_sync
-from hub.by_hand import ByHand
 from hub.chain.connection import Node
 from hub.chain.deployment import Deployment, deploy_once
 from hub.chain.keys import LocalSigner
 from hub.demo.adapters import configure_adapter
-from hub.demo.cities import WITH_REGISTRY, City, Keys, Role, constitution, open_keys, read_or_make_secret
+from hub.demo.cities import CITIES, HANGZHOU, SHANGHAI, City, Keys, Role, constitution, open_keys, read_or_make_secret
+from hub.demo.clerk import work_off
 from hub.errors import ConfigurationWrong, StopAndTell
 from hub.network.embedded import EmbeddedChain
 
@@ -35,8 +36,8 @@ MARK = "demo.json"
 """Its presence says that a folder is a demo's, and may be deleted with all that is in it."""
 
 _PASSES_AT_MOST = 20
-_EXPORT_SECONDS = 0.7
-"""A registry that exports files does so within half a second of a change."""
+_STARTS_WITHIN = 120.0
+"""Seconds that a sandbox may take on a busy machine; PostgreSQL makes its data folder first."""
 
 Note = Callable[[str], None]
 
@@ -55,6 +56,11 @@ class Registry:
         """What the city's own staff does at their registry. Raises RegistryRefusal."""
         answer: dict[str, Any] = self.process.control(operation, **fields)
         return answer
+
+    def publish(self) -> None:
+        """Has the registry put out at once what it would put out by itself within a fraction of a second."""
+        if self.city is not SHANGHAI:  # which is asked, and needs no putting out
+            self.process.control("publish")
 
 
 @dataclass(slots=True)
@@ -79,32 +85,27 @@ class World:
         """A city's key."""
         return self.keys[city.name, role]
 
-    def by_hand(self, city: City) -> ByHand:
-        """The desk of a city that has no adapter: what `yrdhub transfer`, `credits` and the like work with."""
-        return ByHand(self.index, self.key(city, "registrar"), city.member)
-
-    def sync_all(self) -> dict[str, PassReport]:
+    def sync_all(self, *, clerks: bool = True) -> dict[str, PassReport]:
         """Passes of every registry's sync, in turn, until a round finds nothing to do. Sums by city.
 
-        Raises StopAndTell when rounds find something to do for ever.
+        `clerks`: what a person has to book is booked by simulated clerks after each round; otherwise it is left on the
+        work lists. Raises StopAndTell when rounds find something to do for ever.
         """
         sums = {name: PassReport() for name in self.registries}
-        rested = 0
         for _ in range(_PASSES_AT_MOST):
             quiet = True
             for name, registry in self.registries.items():
+                registry.publish()
                 report = registry.sync.run_once()
                 total = sums[name]
                 for counted in ("read", "faults", "written", "told", "documents"):
                     setattr(total, counted, getattr(total, counted) + getattr(report, counted))
                 total.held = report.held
                 total.trouble += report.trouble
-                quiet = quiet and not (report.read or report.written or report.told)
-            rested = rested + 1 if quiet else 0
-            if rested == 2:
-                return sums
+                booked = work_off(registry.process, registry.adapter, registry.journal) if clerks else []
+                quiet = quiet and not (report.read or report.written or report.told or booked)
             if quiet:
-                time.sleep(_EXPORT_SECONDS)
+                return sums
         raise StopAndTell(
             f"the registries and the chain are not at rest after {_PASSES_AT_MOST} rounds",
             what=", ".join(f"{name}: {report}" for name, report in sums.items()),
@@ -126,7 +127,24 @@ def remove_world(home: Path) -> None:
         )
     with _alone(home):
         EmbeddedChain(home).stop()
+        _stop_left_over(home)
         shutil.rmtree(home)
+
+
+def _stop_left_over(home: Path) -> None:
+    """A PostgreSQL server of a demo that was killed ends within seconds by itself; this waits for it."""
+    folder = home / "registries" / HANGZHOU.name / "postgres"
+    if not (folder / "data" / "postmaster.pid").exists():
+        return
+    try:
+        stop_left_over(folder)
+    except PostgresNotRunning as lives:
+        raise ConfigurationWrong(
+            f"an earlier demo's database still runs: {lives}",
+            where=str(home),
+            remedy="end that process, then start again",
+            code="demo_in_use",
+        ) from lives
 
 
 @contextmanager
@@ -160,14 +178,27 @@ def is_told(home: Path) -> bool:
 
 
 @contextmanager
-def open_world(home: Path, note: Note = lambda text: None, *, leave_chain: bool = False) -> Iterator[World]:
-    """The world in `home`. Chain and registries run inside the block; `leave_chain`: the chain goes on after it."""
+def open_world(
+    home: Path,
+    note: Note = lambda text: None,
+    *,
+    leave_chain: bool = False,
+    cities: Sequence[City] = CITIES,
+) -> Iterator[World]:
+    """The world in `home`, all registries of `cities` started side by side. Chain and registries run inside the block;
+    `leave_chain`: the chain goes on after it. Raises ConfigurationWrong for what does not start here."""
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not (home / MARK).exists():
         (home / MARK).write_text(json.dumps({"told": False}) + "\n")
     with ExitStack() as stack:
         stack.enter_context(_alone(home))
-        chain = EmbeddedChain(home)
+        processes = {city: SandboxProcess(city.name, home / "registries" / city.name, samples=False) for city in cities}
+        for process in processes.values():
+            stack.callback(process.stop)
+        pool = stack.enter_context(ThreadPoolExecutor(len(processes)))
+        starting = {city: pool.submit(process.start, _STARTS_WITHIN) for city, process in processes.items()}
+        # past states are kept, so that a reverted transaction can be asked why it was
+        chain = EmbeddedChain(home, keep_history=True)
         if leave_chain:
             chain.start()
         else:
@@ -179,24 +210,29 @@ def open_world(home: Path, note: Note = lambda text: None, *, leave_chain: bool 
         index.indexer.follow()
         world = World(home, chain, index, keys)
         asset_key = bytes.fromhex(read_or_make_secret(home / "asset.key", secrets.token_hex(32)))
-        for city in WITH_REGISTRY:
-            world.registries[city.name] = _open_registry(stack, world, city, asset_key)
+        for city, process in processes.items():
+            _await(starting[city], city, process)
+            world.registries[city.name] = _open_registry(stack, world, city, process, asset_key)
         yield world
 
 
-def _open_registry(stack: ExitStack, world: World, city: City, asset_key: bytes) -> Registry:
-    process = SandboxProcess(
-        "shanghai" if city.name == "shanghai" else "suzhou", world.home / "registries" / city.name, samples=False
-    )
+def _await(started: Future[SandboxProcess], city: City, process: SandboxProcess) -> None:
     try:
-        stack.enter_context(process)
+        started.result()
     except SandboxNotRunning as failed:
+        said = str(failed).strip().splitlines()
         raise ConfigurationWrong(
-            f"{city.title}'s sandbox registry does not start: {failed}",
+            f"{city.title}'s registry, {city.speaks}, does not start: {said[-1] if said else 'it says nothing'}",
             where=str(process.log),
-            remedy="see the log; `yrdhub doctor` says what may be missing",
+            remedy="run `make setup`, which installs PostgreSQL with the rest; `yrdhub doctor` says what else may be "
+            "missing"
+            if city is HANGZHOU
+            else "see the log; `yrdhub doctor` says what may be missing",
             code="sandbox_not_running",
         ) from failed
+
+
+def _open_registry(stack: ExitStack, world: World, city: City, process: SandboxProcess, asset_key: bytes) -> Registry:
     adapter = configure_adapter(world.home, city, process)
     stack.callback(adapter.close)
     journal_file = world.home / "sync" / f"{city.name}.sqlite"

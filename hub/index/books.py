@@ -65,6 +65,14 @@ _BLOCK_AT = (
     .limit(1)
 )
 
+_REQUESTS = 200
+_REQUEST_NAMES = [f"request_{place}" for place in range(_REQUESTS)]
+_CARRIED_OUT = select(t.requests.c.request, t.requests.c.block_number, t.requests.c.tx_hash, t.requests.c.event).where(
+    t.requests.c.member == bindparam("member"),
+    t.requests.c.request.in_([bindparam(name, type_=t.requests.c.request.type) for name in _REQUEST_NAMES]),
+)
+"""Always so many at a time, of which the last may be empty: one statement, compiled once."""
+
 
 class Follower(Protocol):
     """Whoever follows the chain for an index."""
@@ -148,15 +156,13 @@ class IndexBooks:
 
     def carried_out(self, member: int, requests: Sequence[bytes]) -> Mapping[bytes, CarriedOut]:
         """See Books."""
-        r = t.requests.c
         found: dict[bytes, CarriedOut] = {}
-        for start in range(0, len(requests), _ONCE):
-            wanted = [_hex(request) for request in requests[start : start + _ONCE]]
-            query = select(r.request, r.block_number, r.tx_hash, r.event).where(
-                r.member == member, r.request.in_(wanted)
-            )
-            for row in self._connection().execute(query):
-                found[_raw(row.request)] = CarriedOut(row.block_number, row.tx_hash, row.event)
+        for start in range(0, len(requests), _REQUESTS):
+            wanted = [_hex(request) for request in requests[start : start + _REQUESTS]]
+            wanted += [""] * (_REQUESTS - len(wanted))
+            values = dict(zip(_REQUEST_NAMES, wanted, strict=True)) | {"member": member}
+            for request, block, tx_hash, event in self._statement(_CARRIED_OUT).all(self._connection(), values):
+                found[_raw(request)] = CarriedOut(block, tx_hash, event)
         return found
 
     def happenings(self, member: int, after: Position) -> Iterator[Happening | RecognitionChange]:
@@ -257,11 +263,14 @@ class IndexBooks:
         return self._reader
 
     def _first(self, query: Select[Any], **values: Any) -> tuple[Any, ...] | None:
+        return self._statement(query).first(self._connection(), values)
+
+    def _statement(self, query: Select[Any]) -> Prepared:
         # the same few questions are asked some hundred thousand times
         prepared = self._prepared.get(id(query))
         if prepared is None:
             prepared = self._prepared[id(query)] = Prepared(query, self._engine.dialect)
-        return prepared.first(self._connection(), values)
+        return prepared
 
 
 def _hex(value: bytes) -> str:

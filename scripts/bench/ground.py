@@ -115,10 +115,11 @@ def open_ground(home: Path) -> Iterator[Ground]:
     """A fresh chain under `home` with the registers as they are shipped, behind their proxies; it ends with the
     block."""
     with EmbeddedChain(home, port=0) as chain, Node(chain.rpc_url) as node:
-        yield Ground(node, deploy(node, key("deployer"), _constitution()))
+        yield Ground(node, deploy(node, key("deployer"), three_cities()))
 
 
-def _constitution() -> Constitution:
+def three_cities() -> Constitution:
+    """Three full members, each with a voter and a registrar (`key`)."""
     until = datetime.fromtimestamp(FOREVER, UTC).isoformat()
     rule = {
         "quorum_ppm": 500_000,

@@ -41,12 +41,17 @@ class PeakMemory:
             self._take()
 
     def _take(self) -> None:
-        me = psutil.Process()
-        found = {me.pid: me} | {child.pid: child for child in me.children(recursive=True) if _is_python(child)}
+        found = {process.pid: process for process in python_processes()}
         for pid in self._others:
             if pid not in found and psutil.pid_exists(pid):
                 found[pid] = psutil.Process(pid)
         self.peak = max(self.peak, sum(_resident(process) for process in found.values()))
+
+
+def python_processes() -> list[psutil.Process]:
+    """This process and its Python children, theirs included."""
+    me = psutil.Process()
+    return [me, *(child for child in me.children(recursive=True) if _is_python(child))]
 
 
 def _is_python(process: psutil.Process) -> bool:

@@ -36,6 +36,7 @@ from mutual_recognition.records import SeriesName
 from mutual_recognition.serials import SerialRange
 from mutual_recognition.unit_blocks import BlockStatus
 from scripts.bench.bounds import Bound, Side
+from scripts.compile import ROOT
 
 MEMBER, OTHER = 310000, 320500
 REGISTRY = "illustrative"
@@ -318,7 +319,7 @@ def _parts(blocks: Iterator[Any], size: int) -> Iterator[list[Any]]:
 def _books(count: int) -> dict[str, Any]:
     """The registry's side in a process of its own: its root, seconds, and peak of memory."""
     command = [sys.executable, "-m", "scripts.bench.reconciliation", "--books", str(count)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     told: dict[str, Any] = json.loads(ended.stdout)
     return told
 

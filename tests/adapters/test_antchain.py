@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -399,3 +400,22 @@ def test_commands__pull_summary_and_forget(
     assert told("pull", "walks", code=75)["error"] == "server_error"
     assert told("pull", "absent", code=78)["error"] == "source_not_configured"
     assert (tmp_path / "scenarios" / "walks.secret").stat().st_mode & 0o077 == 0
+
+
+def test_two_pulls_at_once__take_each_act_once(platform: AntchainProcess, project: str, tmp_path: Path) -> None:
+    platform.put(acts(project, 25))
+    taken: list[Taken] = []
+
+    def one() -> None:
+        with closing(ScenarioStore(tmp_path / "antchain.sqlite", Pseudonyms(b"s" * 32, "antchain"))) as store:
+            taken.append(pulled(platform, project, store))
+
+    ScenarioStore(tmp_path / "antchain.sqlite", Pseudonyms(b"s" * 32, "antchain")).close()
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 2
+    assert sum(one.new for one in taken) == 25
+    assert sum(one.known for one in taken) == 25

@@ -165,7 +165,7 @@ def test_native_key__is_one_to_one_and_of_the_characters_that_registries_take() 
 def recognition(event: str, kind: Kind, identifier: bytes, first: int = 0, **other: int) -> RecognitionChange:
     fields: dict[str, Any] = {"terms": 3, "factor_ppm": 545_454, "uses": 1 << 6, "valid_from": 1_704_038_400}
     fields |= {"valid_until": 1_735_660_800, "cause": b"\x09" * 32, "block_time": 1_763_800_000} | other
-    place = {"position": Position(5, 1, 0), "home": SHANGHAI, "member": SUZHOU}
+    place: dict[str, Any] = {"position": Position(5, 1, 0), "home": SHANGHAI, "member": SUZHOU}
     return RecognitionChange(event=event, subject=subject(kind, identifier, first), **place, **fields)
 
 

@@ -46,10 +46,8 @@ def filed(world: World, yrdhub: Commands) -> str:
 
 
 def test_list__names_the_configured_registries(yrdhub: Commands) -> None:
-    assert [(one["name"], one["member"]) for one in yrdhub(None, "sync", "list")] == [
-        ("shanghai", SHANGHAI.member),
-        ("suzhou", SUZHOU.member),
-    ]
+    listed = {one["name"]: one["member"] for one in yrdhub(None, "sync", "list")}
+    assert {"shanghai": SHANGHAI.member, "suzhou": SUZHOU.member}.items() <= listed.items()
 
 
 def test_run__twice__writes_once(yrdhub: Commands, filed: str) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -58,10 +59,10 @@ class Watching:
 
     def address(self, after: str) -> str:
         found = until(lambda: re.search(rf"{after} (http://\S+)", self.said()))
-        return str(found[1]) if found else ""
+        return str(found[1])
 
 
-def until(found: Callable[[], object], seconds: float = 40) -> object:
+def until(found: Callable[[], Any], seconds: float = 40) -> Any:
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         if answer := found():
@@ -116,10 +117,9 @@ def test_watched__figures_of_its_own__a_hint_calls_the_next_pass(
         assert code == 2
         assert refused is None
     registry.operate("send-hints", url="")
-    status = yrdhub(None, "sync", "status")
-    assert [one["registry"] for one in status] == ["shanghai", "suzhou"]
-    assert status[0]["last_success"]
-    assert (status[1]["last_attempt"], status[1]["last_success"]) == (None, None)
+    status = {one["registry"]: one for one in yrdhub(None, "sync", "status")}
+    assert status["shanghai"]["last_success"]
+    assert (status["suzhou"]["last_attempt"], status["suzhou"]["last_success"]) == (None, None)
 
 
 def test_key_replaced_while_it_watches__waits_and_says_why__goes_on_with_the_new_key(

@@ -97,6 +97,21 @@ def test_demo__whereabouts__are_those_of_the_index(story: dict[str, Any], home: 
     assert said["registries_agree"]
 
 
+def test_demo__reconciled__a_swap_that_no_total_shows_is_found_and_nothing_stays_held(
+    story: dict[str, Any], home: Path
+) -> None:
+    said = step(story, "reconciled")
+    assert set(said["roots"]) >= {"shanghai", "suzhou"}
+    assert len(said["found"]) == 2
+    assert said["held_blocks"] == 2
+    with projections(home) as connection:
+        marks = connection.execute(select(func.sum(t.unit_blocks.c.holds))).scalar_one()
+        kept = connection.execute(
+            select(t.reconciliations.c.status).where(t.reconciliations.c.reconciliation == said["reconciliation"])
+        ).scalars()
+        assert (marks, sorted(kept)) == (0, [6, 99])
+
+
 def test_demo__crossing__only_the_difference_is_cut(story: dict[str, Any], home: Path) -> None:
     crossing = step(story, "crossing")
     there, back = crossing["shanghai_to_suzhou"], crossing["suzhou_to_shanghai"]
