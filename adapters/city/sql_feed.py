@@ -182,7 +182,7 @@ class SqlFeedAdapter(CityFeed):
             code="cursor_ahead",
             what=cursor,
             where=str(self._database.address),
-            remedy="find out which; then read again from the beginning: records already known are passed over",
+            remedy="find out which; where it was restored, say so: `yrdhub sync restored NAME`",
         )
 
     def _mark(self, line: Line) -> str:

@@ -44,6 +44,7 @@ class SandboxProcess:
         self.control_port = control_port
         self.options = options
         self.child: subprocess.Popen[bytes] | None = None
+        self._client: httpx.Client | None = None
         self.endpoints: dict[str, Any] = {}
 
     @property
@@ -125,6 +126,9 @@ class SandboxProcess:
 
     def stop(self, timeout: float = 10) -> None:
         """Stop the child by its own id; does nothing when it is not running."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
         child, self.child = self.child, None
         if child is None:
             return
@@ -178,8 +182,10 @@ class SandboxProcess:
         self._answer(self._request("DELETE", "faults"))
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        if self._client is None:
+            self._client = httpx.Client(timeout=30, trust_env=False)
         try:
-            return httpx.request(method, f"{self.control_url}/control/{path}", timeout=30, trust_env=False, **options)
+            return self._client.request(method, f"{self.control_url}/control/{path}", **options)
         except httpx.TransportError as error:
             raise SandboxNotRunning(f"sandbox {self.city} does not answer ({error}): {self._log_end()}") from error
 

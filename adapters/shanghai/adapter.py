@@ -357,7 +357,7 @@ def _not_given(answer: Answer) -> ConfigurationWrong:
             code="cursor_ahead",
             what=_words(answer.body),
             where=answer.where,
-            remedy="find out which; then read again from the beginning: records already known are passed over",
+            remedy="find out which; where it was restored, say so: `yrdhub sync restored NAME`",
         )
     return ConfigurationWrong(
         f"the registry refuses what it is asked (answer {answer.status}: {_words(answer.body)})",

@@ -113,7 +113,7 @@ class SuzhouAdapter:
                 code="cursor_ahead",
                 what=cursor,
                 where=str(self._settings.folder),
-                remedy="find out which; then read again from the beginning: records already known are passed over",
+                remedy="find out which; where it was restored, say so: `yrdhub sync restored NAME`",
             )
 
     def _complete(self, record: NativeRecord) -> NativeRecord:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from adapters.protocol import Effect
+from adapters.protocol import Effect, SeesBookings
 from adapters.sync.documents_out import DOCUMENT
 from adapters.sync.effect_queue import MOST_UNANSWERED
 from adapters.sync.journal import Journal
@@ -95,6 +95,16 @@ def _retry_one(journal: Journal, key: str) -> tuple[Family, int]:
         return Family.DOCUMENT, journal.offer_parked([bytes.fromhex(key[2:])])
     offered = journal.offer_again([key])
     return (Family.EFFECT, offered) if offered else (Family.RECORD, journal.retry(key))
+
+
+def put_back(journal: Journal, bookings: SeesBookings | None = None) -> int:
+    """The registry was put back from a backup (`Journal.restored`). Of what a person booked there, what still stands in
+    its `bookings` is booked, and the rest comes on the work list again. Returns how many effects are told anew.
+
+    Raises as `SeesBookings.sightings` does; then nothing has changed.
+    """
+    still = bookings.sightings(journal.booked()) if bookings is not None else {}
+    return journal.restored(still)
 
 
 # -------------------------------------------------------------------- by family

@@ -134,6 +134,12 @@ class EffectQueue(JournalStore):
         with self._engine.connect() as connection:
             yield from (dict(row) for row in connection.execute(query).mappings().all())
 
+    def booked(self) -> list[str]:
+        """Keys of everything that the registry, or a person, said is booked; oldest first."""
+        e = t.effects.c
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(e.key).where(e.status == "booked").order_by(e.id)).scalars())
+
     def task(self, key: str) -> Task:
         """One of them. Raises RecordRefused: `effect_unknown`, or `effect_settled` for one that was dealt with."""
         with self._engine.connect() as connection:

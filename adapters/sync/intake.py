@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +19,10 @@ from adapters.sync.rows import Decision, InboxRow
 from mutual_recognition.books import CarriedOut
 
 
+VERSIONS_APART = 10**9
+"""Between the versions of a record before and after its registry was put back from a backup."""
+
+
 class Intake(JournalStore):
     """The inbox: what the registry gave, and where each record stands."""
 
@@ -31,11 +35,12 @@ class Intake(JournalStore):
         a fault of the registry, and kept as one.
         """
         now = self._clock()
+        counted_from = int(self.get("versions_from") or 0)
         rows = [
             {
                 "kind": record.kind,
                 "native_id": record.native_id,
-                "version": record.version,
+                "version": counted_from + record.version,
                 "payload": json.dumps(record.payload, ensure_ascii=False, separators=(",", ":"), sort_keys=True),
                 "source": record.source,
                 "status": "new",
@@ -200,6 +205,23 @@ class Intake(JournalStore):
                 return 0
             self._set(connection, {"read_cursor": earliest.read_from})
             return connection.execute(t.faults.delete().where(unread)).rowcount
+
+    def restored(self, still_booked: Collection[str] = ()) -> int:
+        """The registry was put back from a backup: it is read from the beginning, its versions count anew (above all
+        that were read before it), and whatever it was told is looked up, and told again where it no longer knows it.
+        Not what a person booked where that still stands (`still_booked`: keys). Returns how many effects that is.
+
+        What the chain has, it has: a record decided before asks for nothing again.
+        """
+        e = t.effects.c
+        told = and_(e.status == "booked", e.key.not_in(list(still_booked)))
+        again = {"status": "queued", "attempts": e.attempts + 1, "unanswered": 0, "next_attempt_at": 0}
+        with self._engine.begin() as connection:
+            restores = int(self._state(connection, "versions_from") or 0) + VERSIONS_APART
+            self._set(connection, {"read_cursor": "", "versions_from": str(restores)})
+            return connection.execute(
+                update(t.effects).where(told).values(again | {"settled_by": "", "settled_at": 0})
+            ).rowcount
 
     def _settle(self, connection: Connection, inbox_ids: Sequence[int]) -> None:
         """Records whose writes are all done are settled."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from hub.demo.story import tell
 from hub.demo.world import World, note_told, open_world, remove_world
 from hub.logs import configure_logs
 from hub.terminal import Terminal
+from mutual_recognition.periods import UTC_PLUS_8
 
 app = typer.Typer(add_completion=False, help="Four cities, one chain: the whole story, real at every step.")
 
@@ -85,6 +87,8 @@ def explore_on(home: Path) -> list[str]:
         f"  {here} credits totals                       where every kilogram is",
         f"  {here} ballot list                          what was voted; then: ballot show BALLOT",
         f"  {here} sync held shanghai                   what is held back, and why",
+        f"  {here} reconcile history                    each registry's books beside the chain",
+        f"  {here} inventory hangzhou {datetime.now(UTC_PLUS_8).year}              what a city issued, moved, used and holds",
         f"  {command} up --home {home.parent}   the same world, running, with the API",
         f"keys of a city are under {home / 'keys'}; e.g. YRDHUB_PASSWORD_FILE={password_file(home / 'keys', HEFEI)}",
     ]

@@ -16,7 +16,7 @@ from adapters.registry import configured, read_configuration
 from adapters.sync.engine import PassReport
 from adapters.sync.hints import Waking, listening, read_secret
 from adapters.sync.telling import Watch
-from hub.commands import sync_held, sync_status
+from hub.commands import sync_held, sync_restored, sync_status
 from hub.commands.acting import Key, seconds, writing
 from hub.commands.reconcile_schedule import ReconcileEvery
 from hub.commands.sync_journal import Name, journal_file
@@ -33,6 +33,7 @@ app.command("retry")(sync_held.retry_held)
 app.command("todo")(sync_held.todo)
 app.command("done")(sync_held.done)
 app.command("refuse")(sync_held.refuse)
+app.command("restored")(sync_restored.restored)
 
 _HUB_ANSWERS_WITHIN = 30.0
 """Seconds."""

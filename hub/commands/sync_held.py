@@ -156,7 +156,7 @@ def _settle(context: typer.Context, name: str, key: str, *, by: str, reference: 
         key = _key_of(terminal, name, journal, key)
         task = journal.task(key)
         word = f"refused ({reason})" if reason else f"booked as {reference}"
-        _confirm(terminal, f"{in_words(task.effect)}: {word}, says {by}", yes)
+        confirm(terminal, f"{in_words(task.effect)}: {word}, says {by}", yes)
         journal.settle_by_hand(key, by=by.strip(), reference=reference.strip(), reason=reason.strip())
     told = {"key": key, "status": "refused" if reason else "booked", "by": by, "reference": reference, "reason": reason}
     terminal.answer(told, f"{word}: {key}")
@@ -171,7 +171,8 @@ def _key_of(terminal: Terminal, name: str, journal: Journal, given: str) -> str:
     return next((one["key"] for one in described if one["book"] and one["book"].get("item") == given), given)
 
 
-def _confirm(terminal: Terminal, what: str, yes: bool) -> None:
+def confirm(terminal: Terminal, what: str, yes: bool) -> None:
+    """Asks whether `what` is meant. A program has to say --yes. Raises ConfigurationWrong, or ends the command."""
     if yes:
         return
     if terminal.as_json:

@@ -19,7 +19,7 @@ from hub.chain.connection import Node
 from hub.chain.keys import LocalSigner
 from hub.commands.demo import demo_home, explore_on, quiet_logs, told
 from hub.db.engine import open_engine, open_reading_engine
-from hub.demo.world import World, is_told, open_world, remove_world
+from hub.demo.world import Registry, World, is_told, open_world, remove_world
 from hub.errors import ConfigurationWrong, RetryLater
 from hub.network.supervisor import is_free
 from hub.relay.outbox import Outbox
@@ -66,6 +66,7 @@ def up(
                 "openapi": f"{address}/v1/openapi.json",
                 "chain": world.chain.rpc_url,
                 "registries": {name: one.process.control_url for name, one in world.registries.items()},
+                "reached_at": {name: one.process.configuration() for name, one in world.registries.items()},
                 "home": str(home),
                 "agrees": all(step["agrees"] for step in steps),
             }
@@ -73,15 +74,20 @@ def up(
                 answer,
                 f"\n[bold]running[/bold]: API {address}/v1/ (OpenAPI {address}/v1/openapi.json)",
                 f"  chain {world.chain.rpc_url}",
-                *(
-                    f"  {name}'s registry, for its own staff: {one.process.control_url}/control/..."
-                    for name, one in world.registries.items()
-                ),
+                *(line for one in world.registries.values() for line in _registry_lines(one)),
                 *(escape(line) for line in explore_on(home)[:-2]),
                 "Ctrl-C ends it all, saved",
             )
             _watch(terminal, world, every, stop)
     terminal.note("stopped, and saved")
+
+
+def _registry_lines(registry: Registry) -> list[str]:
+    reached = next(iter(registry.process.configuration().values()))
+    return [
+        f"  {registry.city.title}'s registry, {registry.city.speaks}: {escape(reached)}",
+        f"    for its own staff: {registry.process.control_url}/control/...",
+    ]
 
 
 @contextmanager
@@ -118,6 +124,7 @@ def _watch(terminal: Terminal, world: World, every: float, stop: threading.Event
     writing = open_engine(f"sqlite:///{world.home / 'hub.sqlite'}")
     # signs nothing but the envelope: whoever relays needs no role
     relayer = Relayer(Outbox(writing), world.node, LocalSigner.random())
+    waiting: dict[str, int] = {}
     try:
         while not stop.wait(every):
             try:
@@ -136,5 +143,9 @@ def _watch(terminal: Terminal, world: World, every: float, stop: threading.Event
                     continue
                 if report.read or report.written or report.told:
                     terminal.note(f"{name}: {report.read} read, {report.written} written, {report.told} told")
+                listed = len(registry.journal.todo())
+                if listed != waiting.get(name, 0):
+                    terminal.note(f"{name}: {listed} things wait for a clerk (yrdhub sync todo {name})")
+                waiting[name] = listed
     finally:
         writing.dispose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from sqlalchemy import select
@@ -18,8 +19,6 @@ from hub.demo.world import Registry, World
 
 MOVES = (Move(HEFEI, SHANGHAI, 25_000), Move(HEFEI, HANGZHOU, 10_000), Move(HANGZHOU, HEFEI, 30_000))
 OFFER = Move(SHANGHAI, HEFEI, 10_000)
-_ROOM = 34
-"""Characters of a cell in the story's table."""
 
 
 def move_by_work_list(world: World, filed: Mapping[str, Filed]) -> Step:
@@ -39,14 +38,14 @@ def move_by_work_list(world: World, filed: Mapping[str, Filed]) -> Step:
     lines = (
         *(arrival_in_words(move, arrived[move.name]) for move in MOVES),
         f"Hefei's workbook is never written by a program: {len(items)} things stood on the clerk's list at first "
-        f"(`yrdhub sync todo hefei`), such as {items[0].number}: {items[0].title_zh} ({items[0].title})",
+        f"(`yrdhub sync todo hefei`), such as {items[0].number}, {_what(items[0].title_zh)} ({_what(items[0].title)})",
         f"typed, it stands in the workbook ({seen}), and still nothing is confirmed: the hub never guesses",
         "said so by the clerk (`yrdhub sync done hefei`), each item is done once and for ever; the list is empty now",
     )
     row = Sheet(
         f"What the clerk types into sheet {items[0].sheet}",
         ("heading", "value"),
-        tuple((name, _short(str(value))) for name, value in items[0].row.items() if value),
+        tuple((name, str(value)) for name, value in items[0].row.items() if value),
     )
     changed = difference_sheet(before, list(world.registries.values()), "What changed in the registries' own books")
     data = {
@@ -102,5 +101,6 @@ def offer_hefei(world: World, filed: Mapping[str, Filed]) -> Step:
     return Step("hefei", "Refused: the city that voted no takes nothing in", lines, data={"refusal": reason})
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _ROOM else text[: _ROOM - 3] + "..."
+def _what(title: str) -> str:
+    """A work item's title without what it is about."""
+    return re.split("[:：]", title)[0]

@@ -66,7 +66,7 @@ def recognise_methodologies(world: World) -> Step:
         lines.append(f"{home.title}'s {methodology_code(home)}, put to the vote at {told}: {outcome}")
         lines.append(f"  ballot {ballot}")
     lines.append(
-        "the factor is the destination's own for the same kilowatt-hours; votes that must not count are mined and reverted"
+        "the factor is the destination's own for the same kilowatt-hours; votes that must not count are reverted"
     )
     sheet = Sheet(
         "Votes that must not count, and what the chain said",

@@ -193,8 +193,7 @@ def open_world(
     with ExitStack() as stack:
         stack.enter_context(_alone(home))
         processes = {city: SandboxProcess(city.name, home / "registries" / city.name, samples=False) for city in cities}
-        for process in processes.values():
-            stack.callback(process.stop)
+        stack.callback(_stop_all, list(processes.values()))
         pool = stack.enter_context(ThreadPoolExecutor(len(processes)))
         starting = {city: pool.submit(process.start, _STARTS_WITHIN) for city, process in processes.items()}
         # past states are kept, so that a reverted transaction can be asked why it was
@@ -214,6 +213,11 @@ def open_world(
             _await(starting[city], city, process)
             world.registries[city.name] = _open_registry(stack, world, city, process, asset_key)
         yield world
+
+
+def _stop_all(processes: Sequence[SandboxProcess]) -> None:
+    with ThreadPoolExecutor(len(processes)) as pool:
+        list(pool.map(SandboxProcess.stop, processes))
 
 
 def _await(started: Future[SandboxProcess], city: City, process: SandboxProcess) -> None:

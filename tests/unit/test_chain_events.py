@@ -6,6 +6,7 @@ import timeit
 from dataclasses import replace
 
 import pytest
+from eth_abi.abi import decode as reference_decode
 from eth_abi.abi import encode as reference_encode
 
 from hub.chain.artifacts import REGISTERS
@@ -14,6 +15,7 @@ from hub.chain.events import RawLog, UndecodableLog, decode, decode_of, topics_o
 LEDGER = "0x" + "aa" * 20
 SERIES = "0x" + "22" * 12
 REQUEST = "0x" + "11" * 32
+DATA = ("uint64", "bytes12", "uint16", "bytes32", "bytes32", "uint64")
 
 
 class OneRegister:
@@ -40,7 +42,7 @@ def issued() -> RawLog:
             REQUEST,
         ),
         data=reference_encode(
-            ["uint64", "bytes12", "uint16", "bytes32", "bytes32", "uint64"],
+            DATA,
             [9, b"\x33" * 12, 2020, b"\x44" * 32, b"\x55" * 32, 0],
         ),
     )
@@ -121,8 +123,11 @@ def test_every_register__its_own_events_and_those_of_its_proxy(register: str) ->
         assert all(field.type.size == 32 for field in indexed), event.signature
 
 
-def test_events__decoded_faster_than_a_node_gives_them() -> None:
-    """At least 50,000 a second, the best of several short runs so that a busy machine does not decide."""
-    raw, logs = issued(), 1_000
-    seconds = min(timeit.repeat(lambda: decode_of("CreditLedger", raw), number=logs, repeat=7))
-    assert logs / seconds > 50_000
+def test_events__decoded_faster_than_by_the_general_decoder() -> None:
+    """Topics included, beside eth_abi over the data alone; the best of several short runs of each, taken in turn."""
+    raw, logs = issued(), 300
+    ours, general = [], []
+    for _ in range(7):
+        ours.append(timeit.timeit(lambda: decode_of("CreditLedger", raw), number=logs))
+        general.append(timeit.timeit(lambda: reference_decode(DATA, raw.data), number=logs))
+    assert min(ours) < min(general)

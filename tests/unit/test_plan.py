@@ -297,7 +297,7 @@ def test_quantity_and_serials__have_to_agree(founded: Planner) -> None:
 # -------------------------------------------------------------------- what submit knows of the registers
 
 
-def test_gas__set_aside_for_every_function_that_a_plan_calls() -> None:
+def test_gas__set_aside_for_every_function_that_is_written() -> None:
     planned = {
         "Methodologies": {"file"},
         "Projects": {"register", "amend"},
@@ -310,6 +310,7 @@ def test_gas__set_aside_for_every_function_that_a_plan_calls() -> None:
                 "accept",
                 "reject",
                 "withdraw",
+                "expire",
                 "cosign",
                 "retire",
                 "correct",
