@@ -36,7 +36,8 @@ class City:
     """Who the registry is, and what its codes mean.
 
     `peers`: registry code of each other member whose serials may be held here. `secret`: at least 16 bytes, never
-    shared; beneficiaries' salts are derived from it.
+    shared; beneficiaries' salts are derived from it. `latest_only`: it shows a record as it is now, not as it came to
+    be so.
     """
 
     member: int
@@ -44,6 +45,7 @@ class City:
     peers: Mapping[int, str]
     purposes: Mapping[str, Purpose]
     secret: bytes
+    latest_only: bool = False
 
     def series(self, units: UnitRange, where: str) -> canonical.SeriesName:
         """The series of a range, by its home's registry. Raises RecordRefused for a home that is not configured."""
@@ -282,8 +284,10 @@ def _transfer_out(record: city.TransferOut, of: City, where: str) -> Iterator[ca
             )
         return  # the hub's own word coming back
     parts = list(_parts(record.native_id, record.ranges, record.quantity_kg, where))
+    # withdrawn before anybody saw it asked for: the serials are locked, and only a transfer that ended unlocks them
+    unseen = of.latest_only and record.status is Status.WITHDRAWAL_REQUESTED
     for part, units in parts:
-        if record.status is Status.LOCKED:
+        if record.status is Status.LOCKED or unseen:
             series = of.series(units, where)
             yield canonical.TransferOut(
                 native_id=part, series=series, serials=units.serials, to=record.to_member, quantity_kg=units.kg

@@ -37,7 +37,7 @@ class CityFeed:
         snapshots: bool = False,
     ) -> None:
         self.mapping = mapping
-        self.city: City = settings.city(mapping.purposes)
+        self.city: City = settings.city(mapping.purposes, latest_only=snapshots)
         self._profile = RegistryProfile(
             name=settings.name,
             member=settings.member,

@@ -36,8 +36,8 @@ class CitySettings(BaseModel):
     secret_file: Path | None = None
     configured_in: Path | None = None
 
-    def city(self, purposes: Mapping[str, Purpose]) -> City:
-        """Who this registry is. Raises ConfigurationWrong for a secret that cannot be used."""
+    def city(self, purposes: Mapping[str, Purpose], *, latest_only: bool = False) -> City:
+        """Who this registry is. `latest_only`: see `City`. Raises ConfigurationWrong for a secret that cannot be used."""
         beside = self.configured_in.with_suffix(".secret") if self.configured_in else None
         secret_file = self.secret_file or beside
         if secret_file is None:
@@ -47,7 +47,8 @@ class CitySettings(BaseModel):
                 where=f"configuration of adapter {self.name}",
                 remedy="set `secret_file`; it is made on first use",
             )
-        return City(self.member, self.registry, dict(self.peers), purposes, read_secret(secret_file))
+        secret = read_secret(secret_file)
+        return City(self.member, self.registry, dict(self.peers), purposes, secret, latest_only)
 
 
 S = TypeVar("S", bound=BaseModel)

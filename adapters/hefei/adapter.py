@@ -69,7 +69,7 @@ class HefeiAdapter:
 
     def __init__(self, settings: HefeiSettings) -> None:
         self._settings = settings
-        self._city = settings.city(words.PURPOSES)
+        self._city = settings.city(words.PURPOSES, latest_only=True)
         self._profile = RegistryProfile(
             name=settings.name,
             member=settings.member,

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The demo's world before any story; the commands sync it, not the world itself."""
-    with open_world(tmp_path_factory.mktemp("world")) as world:
+    with open_world(tmp_path_factory.mktemp("world"), cities=(SHANGHAI, SUZHOU)) as world:
         yield world
 
 

