@@ -164,12 +164,17 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """Serials as a registry's books have them, for reconciliation. `status` is one of `STATUSES`."""
+    """Serials as a registry's books have them, for reconciliation. `status` is one of `STATUSES`.
+
+    `line`: the registry's own number of this line of its books, from an adapter that tells of changes by it
+    (`ChangedHoldings`); otherwise "".
+    """
 
     series: SeriesName
     serials: SerialRange
     holder: int
     status: str
+    line: str = ""
 
 
 STATUSES = ("available", "in_transit", "pending", "pledged", "retired", "cancelled")
@@ -241,6 +246,40 @@ class WritesInstructions(Protocol):
         {"key": the effect's, "item": the work item's number as typed, "title": {"zh", "en"}, "sheet": which sheet,
         form or screen, "row": {heading: value}}, with `key` or `item` among the row's values. Raises RecordRefused for
         an effect that cannot be put into words (yet).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedLines:
+    """Lines of a registry's books that changed, by their number: each as it is now, None for one that is gone.
+
+    `cursor`: what comes after them. A line may come again on a later page, changed or not.
+    """
+
+    lines: Mapping[str, Holding | None]
+    cursor: str
+
+
+@runtime_checkable
+class ChangedHoldings(Protocol):
+    """What an adapter may also be: one whose registry tells which lines of its books have changed, so that they are
+    read whole at the first time, and to be sure from time to time, but not for every reconciliation.
+
+    A line keeps its number as long as it is in the books (`Holding.line`, of `holdings` too); the number of a line that
+    is gone may be given again. Every change of a line's serials, holder or status comes, and every line that goes.
+    """
+
+    def holdings_cursor(self) -> str:
+        """Where the changes after this moment begin. Raises as `RegistryAdapter.read` does."""
+        ...
+
+    def holdings_since(self, cursor: str) -> Iterator[ChangedLines]:
+        """Pages of what has changed since `cursor`, until there is no more; none where nothing has.
+
+        After the last page, lines that it and those before it gave, and all others as they were, are the books at one
+        moment. Raises as `RegistryAdapter.read` does; ConfigurationWrong `cursor_ahead` where the registry no longer
+        has what the cursor followed: it was restored from a backup, and the books are read whole again.
         """
         ...
 

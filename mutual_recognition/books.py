@@ -54,6 +54,11 @@ class Position:
         """From its text; "" is before everything."""
         return cls(*(int(piece) for piece in text.split("."))) if text else cls(-1, -1, -1)
 
+    @classmethod
+    def after_block(cls, number: int) -> Position:
+        """After everything of a block, and before everything of the next."""
+        return cls(number + 1, -1, -1)
+
 
 @dataclass(frozen=True, slots=True)
 class Happening:
@@ -137,6 +142,10 @@ class Books(Protocol):
         ...
 
     def has_transfer(self, transfer: bytes) -> bool: ...
+
+    def transfer_request(self, transfer: bytes) -> bytes | None:
+        """The request (32 bytes) that proposed a transfer, or None for one that is not on the chain."""
+        ...
 
     def carried_out(self, member: int, requests: Sequence[bytes]) -> Mapping[bytes, CarriedOut]:
         """Which of the requests `member` carried out, in one look."""

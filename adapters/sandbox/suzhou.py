@@ -222,6 +222,20 @@ class FileExchange:
         with self._working:
             return self._write_snapshot()
 
+    def put_back(self) -> None:
+        """The registry was restored from a backup, and its exchange folder with it: exports and receipts from after the
+        backup are gone."""
+        with self._working:
+            batch = int(self.storage.setting("batch_plan", "0:0:0").split(":")[0])
+            for path in self.delivery.out.glob("*_*.csv"):
+                number = path.stem.partition("(")[0].rpartition("_")[2]
+                if not path.name.startswith("全量_") and number.isdigit() and int(number) > batch:
+                    path.unlink()
+            for path in self.receipts.glob("回执_推送_*.csv"):
+                keys = [line.split(",")[0] for line in path.read_text("gb18030").splitlines()[1:]]
+                if any(key and self.effects.lookup(key) is None for key in keys):
+                    path.unlink()
+
     def _write_snapshot(self) -> dict[str, Any]:
         with self.storage.transaction():
             number, seq = self.storage.next_number("snapshot"), self.storage.latest_seq()
@@ -324,6 +338,7 @@ def main(
         "publish": (NoFields, lambda _: exchange.work_once()),
     }
     control = Control(registry, faults, home, more)
+    control.restored = exchange.put_back
     stop = threading.Event()
     worker = threading.Thread(target=exchange.work_forever, args=(stop,), name="file-exchange")
     listener = listen(control_port)

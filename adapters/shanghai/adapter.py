@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,29 +110,44 @@ class ShanghaiAdapter:
     # ---------------------------------------------------------------- read
 
     def read(self, cursor: str) -> Iterator[Page]:
-        """The change feed from `cursor` (a change sequence) on, every version of every record in commit order.
+        """The change feed from `cursor` (change:mark, the change read up to) on, every version of every record in
+        commit order.
 
-        Raises RetryLater while the registry does not answer well, ConfigurationWrong when its fields have changed;
-        what came before the changed record is given first.
+        The change read last is read once more, and must stand there as it did: a registry put back from a backup
+        numbers on from there. Raises RetryLater while the registry does not answer well, ConfigurationWrong when its
+        fields have changed or it was put back; what came before the changed record is given first.
         """
-        at = cursor or "0"
+        at, _, mark = cursor.partition(":")
+        at = str(int(at) - 1) if mark else at or "0"
         while True:
             body = self._page("biangeng", at)
+            lines = body["数据"]
+            if mark:
+                lines, mark = self._after(lines, cursor), ""
             records: list[NativeRecord] = []
-            reached = at
+            reached = cursor
             try:
-                for line in body["数据"]:
+                for line in lines:
                     records.append(self._record(line))
-                    reached = line["变更序号"]
+                    reached = _cursor(line)
             except ConfigurationWrong:
                 if records:
                     yield Page(records, reached)
                 raise
             if records:
-                yield Page(records, str(body["下一游标"]))
+                yield Page(records, reached)
             at = str(body["下一游标"])
             if not body["还有更多"]:
                 return
+
+    def _after(self, lines: list[Json], cursor: str) -> list[Json]:
+        """The lines after the one read last. Raises ConfigurationWrong where another one stands in its place."""
+        if lines:
+            self._record(lines[0])
+            if _cursor(lines[0]) == cursor:
+                return lines[1:]
+        change = cursor.partition(":")[0]
+        raise _put_back(f"change {change} is not the one that was read", f"{self._settings.url} change feed")
 
     def _page(self, path: str, at: str) -> Any:
         def check(answer: Answer) -> None:
@@ -352,19 +368,29 @@ def _words(body: Json) -> str:
 def _not_given(answer: Answer) -> ConfigurationWrong:
     code = answer.body.get("错误代码") if isinstance(answer.body, Mapping) else ""
     if code == "CURSOR_AHEAD":
-        return ConfigurationWrong(
-            "the registry is behind the last record read from it: it was restored from a backup, or is another one",
-            code="cursor_ahead",
-            what=_words(answer.body),
-            where=answer.where,
-            remedy="find out which; where it was restored, say so: `yrdhub sync restored NAME`",
-        )
+        return _put_back(_words(answer.body), answer.where)
     return ConfigurationWrong(
         f"the registry refuses what it is asked (answer {answer.status}: {_words(answer.body)})",
         code="request_refused",
         where=answer.where,
         remedy="check the address and the adapter's configuration against the registry's manual",
     )
+
+
+def _put_back(what: str, where: str) -> ConfigurationWrong:
+    return ConfigurationWrong(
+        "the registry has lost the last record read from it: it was restored from a backup, or is another one",
+        code="cursor_ahead",
+        what=what,
+        where=where,
+        remedy="find out which; where it was restored, say so: `yrdhub sync restored NAME`",
+    )
+
+
+def _cursor(line: Json) -> str:
+    """The change of a line that was read, and what tells it from another change of that number."""
+    mark = hashlib.sha256("\x1f".join(str(line[name]) for name in _LINE[:-1]).encode()).hexdigest()[:16]
+    return f"{line['变更序号']}:{mark}"
 
 
 def _schema(message: str, value: object, where: str) -> ConfigurationWrong:

@@ -26,7 +26,7 @@ from hub.errors import ConfigurationWrong, RecordRefused, RetryLater, YrdhubErro
 from mutual_recognition.documents import Json
 from mutual_recognition.records import Record
 
-_CURSOR: Final = re.compile(r"([1-9][0-9]{0,8}):([0-9]{1,18})", re.ASCII)
+_CURSOR: Final = re.compile(r"([1-9][0-9]{0,8}):([0-9]{1,18})(?::([0-9a-f]{16}))?", re.ASCII)
 _POLL_SECONDS: Final = 0.05
 
 
@@ -83,14 +83,16 @@ class SuzhouAdapter:
     # ---------------------------------------------------------------- read
 
     def read(self, cursor: str) -> Iterator[Page]:
-        """Batches from `cursor` (batch:sequence, read up to and with it) on, in commit order.
+        """Batches from `cursor` (batch:sequence:mark, read up to and with it) on, in commit order. The mark is the
+        manifest's that was read last, which must stand there as it did.
 
         Raises RetryLater while a part is missing, ConfigurationWrong when columns have changed; batches before are
         given.
         """
-        number, after = _position(cursor)
+        number, after, mark = _position(cursor)
         self._exchange.check_there()
         self._check_not_ahead(number, cursor)
+        self._check_not_put_back(number if after else number - 1, mark)
         while self._exchange.has(number) or self._exchange.later_than(number) is not None:
             batch = self._exchange.batch(number)
             faults = batch.faults if after == 0 else []
@@ -98,6 +100,7 @@ class SuzhouAdapter:
             while left or faults:
                 page, left = left[: self._settings.page_size], left[self._settings.page_size :]
                 following = f"{number}:{page[-1][0]}" if left else f"{number + 1}:0"
+                following += f":{mark}" if (mark := self._exchange.mark_of(number)) else ""
                 yield Page([self._complete(record) for _, record in page], following, faults)
                 faults = []
             number, after = number + 1, 0
@@ -107,14 +110,21 @@ class SuzhouAdapter:
             return
         _, _, _, latest = self._exchange.heartbeat()
         if latest < number - 1:
-            raise ConfigurationWrong(
-                f"the registry's last batch is {latest}, read were batches up to {number - 1}:"
-                " it was restored from a backup, or it is another registry",
-                code="cursor_ahead",
-                what=cursor,
-                where=str(self._settings.folder),
-                remedy="find out which; where it was restored, say so: `yrdhub sync restored NAME`",
-            )
+            raise self._put_back(f"the registry's last batch is {latest}, read were batches up to {number - 1}", cursor)
+
+    def _check_not_put_back(self, number: int, mark: str) -> None:
+        there = self._exchange.mark_of(number)
+        if mark and there and there != mark:
+            raise self._put_back(f"batch {number} is another one than was read", mark)
+
+    def _put_back(self, why: str, what: str) -> ConfigurationWrong:
+        return ConfigurationWrong(
+            f"{why}: the registry was restored from a backup, or it is another registry",
+            code="cursor_ahead",
+            what=what,
+            where=str(self._settings.folder),
+            remedy=f"find out which; where it was restored, say so: `yrdhub sync restored {self._settings.name}`",
+        )
 
     def _complete(self, record: NativeRecord) -> NativeRecord:
         """A reissue names the issuance it replaces by number; the chain needs its first serial, so that is looked
@@ -240,9 +250,9 @@ def _receipt(key: str, booking: Booking) -> Receipt:
     return Receipt(key, booking.accepted, booking.reference, booking.reason)
 
 
-def _position(cursor: str) -> tuple[int, int]:
+def _position(cursor: str) -> tuple[int, int, str]:
     if not cursor:
-        return 1, 0
+        return 1, 0, ""
     matched = _CURSOR.fullmatch(cursor)
     if matched is None:
         raise ConfigurationWrong(
@@ -251,4 +261,4 @@ def _position(cursor: str) -> tuple[int, int]:
             what=cursor,
             remedy="begin again without one: records already known are passed over",
         )
-    return int(matched[1]), int(matched[2])
+    return int(matched[1]), int(matched[2]), matched[3] or ""

@@ -9,6 +9,7 @@ range. A record that has changed since comes with a later batch.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import time
 from collections.abc import Iterator, Sequence
@@ -147,6 +148,13 @@ class Exchange:
     def has(self, number: int) -> bool:
         """Whether this batch's manifest has come."""
         return self._manifest_path(number).exists()
+
+    def mark_of(self, number: int) -> str:
+        """What tells a batch from another one of its number: 16 hex digits of its manifest's digest, "" without one."""
+        try:
+            return hashlib.sha256(self._manifest_path(number).read_bytes()).hexdigest()[:16]
+        except FileNotFoundError:
+            return ""
 
     def later_than(self, number: int) -> int | None:
         """The lowest batch above `number` whose manifest has come."""

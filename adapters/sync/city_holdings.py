@@ -1,6 +1,7 @@
-"""A registry's own books as the tree of `mutual_recognition.holdings_tree`, made from a stream of lines on disk.
+"""A registry's own books as the tree of `mutual_recognition.holdings_tree`, in a file of SQLite.
 
-The books are sorted by SQLite in a file that is deleted afterwards, so that memory does not grow with them.
+`CityHoldings` is one reading of the books, sorted in a file that is deleted afterwards; `kept_holdings.py` is a file that
+stays and follows their changes. Neither grows in memory with the books.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import os
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from adapters.protocol import Holding
 from mutual_recognition.holdings import Line, as_seen, runs_of
@@ -31,34 +32,57 @@ from mutual_recognition.holdings_tree import (
 from mutual_recognition.identifiers import series_id
 from mutual_recognition.records import SeriesName
 
-_LINES_AT_ONCE = 5_000
-_CACHE_KIB = 16_384
+LINES_AT_ONCE = 5_000
+CACHE_KIB = 16_384
 
-_TABLES = """
-CREATE TABLE line (series BLOB, first INTEGER, last INTEGER, holder INTEGER, status TEXT);
+NODE_TABLE = """
 CREATE TABLE node (series BLOB, level INTEGER, prefix INTEGER, leaf INTEGER, body TEXT,
     PRIMARY KEY (series, level, prefix));
 """
+_TABLES = "CREATE TABLE line (series BLOB, first INTEGER, last INTEGER, holder INTEGER, status TEXT);" + NODE_TABLE
 
 
-class CityHoldings:
-    """One reading of a registry's books. A context manager; its file goes with it.
+class SeenLine(NamedTuple):
+    """A line of the books as reconciliation sees it; `series` is the id, 12 bytes."""
 
-    `own_registry`: code of the reporting registry, for lines that name a series without one.
-    """
+    series: bytes
+    first: int
+    last: int
+    holder: int
+    status: str
 
-    def __init__(self, member: int, own_registry: str, folder: Path | None = None) -> None:
-        self._member = member
-        self._registry = own_registry
-        descriptor, name = tempfile.mkstemp(prefix="books-", suffix=".sqlite", dir=folder)
-        os.close(descriptor)
-        self._db = sqlite3.connect(name, isolation_level=None)
-        self._db.executescript(
-            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; PRAGMA cache_size=-{_CACHE_KIB};"
-            + _TABLES
-        )
-        Path(name).unlink()  # open and without a name: whatever ends this process, nothing is left behind
-        self._names: dict[bytes, SeriesName] = {}
+
+class Scope:
+    """What of a registry's books is `member`'s concern. `registry`: its code, for lines that name a series without
+    one."""
+
+    def __init__(self, member: int, registry: str) -> None:
+        self.member = member
+        self.registry = registry
+        self._ids: dict[tuple[int, str, str], bytes] = {}
+        self.names: dict[bytes, SeriesName] = {}
+        """Every series that was seen, by its id."""
+
+    def seen(self, one: Holding) -> SeenLine | None:
+        """A line as reconciliation sees it; None where it is not the member's concern."""
+        home = one.series.member or self.member
+        place = as_seen(self.member, home, one.holder, one.status)
+        if place is None:
+            return None
+        key = (home, one.series.registry or self.registry, one.series.code)
+        series = self._ids.get(key)
+        if series is None:
+            series = self._ids[key] = series_id(*key)
+            self.names[series] = SeriesName(member=key[0], registry=key[1], code=key[2])
+        return SeenLine(series, one.serials.first, one.serials.last, *place)
+
+
+class HoldingsFile:
+    """Books in a file: the root, the trees, the lines. A context manager that closes the file."""
+
+    def __init__(self, scope: Scope, db: sqlite3.Connection) -> None:
+        self._scope = scope
+        self._db = db
         self._tops: dict[bytes, bytes] = {}
         self.lines = 0
         """Lines in the member's scope."""
@@ -70,39 +94,8 @@ class CityHoldings:
         self.close()
 
     def close(self) -> None:
-        """Frees the file."""
+        """Closes the file."""
         self._db.close()
-
-    def take(self, holdings: Iterable[Holding]) -> None:
-        """Reads the books whole, once, and makes the tree of each series."""
-        self._db.execute("BEGIN")
-        batch: list[tuple[bytes, int, int, int, str]] = []
-        for line in self._seen(holdings):
-            batch.append(line)
-            if len(batch) == _LINES_AT_ONCE:
-                self._db.executemany("INSERT INTO line VALUES (?, ?, ?, ?, ?)", batch)
-                batch.clear()
-        self._db.executemany("INSERT INTO line VALUES (?, ?, ?, ?, ?)", batch)
-        in_order = self._db.execute("SELECT series, first, last, holder, status FROM line ORDER BY series, first")
-        for series, lines in groupby(in_order, key=itemgetter(0)):
-            top = build(runs_of(self._member, (line[1:] for line in lines)), self.nodes(series))
-            if top is not None:
-                self._tops[series] = top.hash()
-        self._db.execute("COMMIT")
-
-    def _seen(self, holdings: Iterable[Holding]) -> Iterator[tuple[bytes, int, int, int, str]]:
-        ids: dict[tuple[int, str, str], bytes] = {}
-        for one in holdings:
-            home = one.series.member or self._member
-            key = (home, one.series.registry or self._registry, one.series.code)
-            place = as_seen(self._member, home, one.holder, one.status)
-            if place is None:
-                continue
-            if key not in ids:
-                ids[key] = series_id(*key)
-                self._names[ids[key]] = SeriesName(member=key[0], registry=key[1], code=key[2])
-            self.lines += 1
-            yield ids[key], one.serials.first, one.serials.last, place.holder, place.status
 
     def lines_at(self, series: bytes, first: int, last: int, limit: int) -> list[Line]:
         """The books' own lines that share a serial with the range, in order."""
@@ -114,23 +107,72 @@ class CityHoldings:
 
     def name_of(self, series: bytes) -> SeriesName | None:
         """What the books call a series; None where they do not have it."""
-        return self._names.get(series)
+        return self._scope.names.get(series)
 
     def root(self) -> bytes:
         """The member's root by these books, 32 bytes."""
-        return member_root(self._member, self._tops)
+        return member_root(self._scope.member, self._tops)
 
     def series(self) -> Mapping[bytes, bytes]:
         """Series (12 bytes) with the hashes of their top nodes."""
         return dict(self._tops)
 
-    def nodes(self, series: bytes) -> _FileNodes:
+    def nodes(self, series: bytes) -> FileNodes:
         """The nodes of one series."""
-        return _FileNodes(self._db, series)
+        return FileNodes(self._db, series)
 
 
-class _FileNodes:
-    """`mutual_recognition.holdings_tree.Nodes` of one series in the file."""
+class CityHoldings(HoldingsFile):
+    """One reading of a registry's books; its file goes with it.
+
+    `own_registry`: code of the reporting registry, for lines that name a series without one.
+    """
+
+    def __init__(self, member: int, own_registry: str, folder: Path | None = None) -> None:
+        descriptor, name = tempfile.mkstemp(prefix="books-", suffix=".sqlite", dir=folder)
+        os.close(descriptor)
+        db = sqlite3.connect(name, isolation_level=None)
+        db.executescript(
+            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; PRAGMA cache_size=-{CACHE_KIB};"
+            + _TABLES
+        )
+        Path(name).unlink()  # open and without a name: whatever ends this process, nothing is left behind
+        super().__init__(Scope(member, own_registry), db)
+
+    def take(self, holdings: Iterable[Holding]) -> None:
+        """Reads the books whole, once, and makes the tree of each series."""
+        self._db.execute("BEGIN")
+        batch: list[SeenLine] = []
+        for one in holdings:
+            line = self._scope.seen(one)
+            if line is None:
+                continue
+            batch.append(line)
+            if len(batch) == LINES_AT_ONCE:
+                self._add(batch)
+        self._add(batch)
+        self._tops = trees_of_lines(self._db, self._scope.member)
+        self._db.execute("COMMIT")
+
+    def _add(self, batch: list[SeenLine]) -> None:
+        self._db.executemany("INSERT INTO line VALUES (?, ?, ?, ?, ?)", batch)
+        self.lines += len(batch)
+        batch.clear()
+
+
+def trees_of_lines(db: sqlite3.Connection, member: int) -> dict[bytes, bytes]:
+    """Makes the trees of all lines in `line`, into `node`, which is empty; answers the hash of each top."""
+    tops = {}
+    in_order = db.execute("SELECT series, first, last, holder, status FROM line ORDER BY series, first")
+    for series, lines in groupby(in_order, key=itemgetter(0)):
+        top = build(runs_of(member, (line[1:] for line in lines)), FileNodes(db, series))
+        if top is not None:
+            tops[series] = top.hash()
+    return tops
+
+
+class FileNodes:
+    """`mutual_recognition.holdings_tree.Nodes` of one series in a file."""
 
     def __init__(self, db: sqlite3.Connection, series: bytes) -> None:
         self._db = db

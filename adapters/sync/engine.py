@@ -40,6 +40,8 @@ _DELIVER = 500
 _FAR_AHEAD = 1_200
 _NOT_FINAL_AFTER = 60.0
 _LOOK_FOR_GAP_AFTER = 3.0
+_MOST_PLANNED = 40_000
+"""Writes planned ahead of the final chain, or behind it and not yet forgotten: what bounds the memory of a pass."""
 
 
 class DocumentSink(Protocol):
@@ -166,7 +168,7 @@ class SyncEngine:
         report.trouble += trouble
         self._deliver(report)
         self._journal.supersede()
-        report.held = self._journal.counts()["inbox"].get("held", 0)
+        report.held = self._journal.how_many_held()
         self._note_outcome(report)
         return report
 
@@ -285,7 +287,8 @@ class SyncEngine:
                     delivering = beside.submit(self._deliver, report, least=_DELIVER)
                 if pages is not None and backlog < _FAR_AHEAD:
                     pages = self._read_page(pages, report, watch)
-                rows = self._journal.undecided(_DECIDE) if backlog < _FAR_AHEAD else []
+                full = self._planned.size >= _MOST_PLANNED
+                rows = self._journal.undecided(_DECIDE) if backlog < _FAR_AHEAD and not full else []
                 if rows:
                     backlog += self._decide(rows)
                 if sending is not None and (sending.done() or not rows):
@@ -308,6 +311,9 @@ class SyncEngine:
                 if sending is None and backlog > 0:
                     settled = not self._journal.outstanding()
                     sending = pool.submit(self._submitter.submit_next, settled=settled)
+                elif sending is None and full:  # all of it is sent: once it is final, the chain alone is asked
+                    report.written += self._settle_all()
+                    self._planned.drop()
                 elif sending is None and not rows and pages is None:
                     break
         report.written += self._settle_all()

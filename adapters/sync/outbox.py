@@ -177,11 +177,11 @@ class Outbox(Intake):
         with self._engine.connect() as connection:
             return list(connection.execute(query.order_by(t.outbox.c.id)).scalars())
 
-    def all_transfers_asked(self) -> list[tuple[bytes, str]]:
-        """Every transfer that the registry's own records asked for: request and the record's native id."""
-        query = select(t.outbox.c.request, t.outbox.c.native_id).where(t.outbox.c.function == "propose")
+    def native_of_request(self, request: bytes) -> str | None:
+        """The registry's own record that asked for a write; None where none did."""
+        query = select(t.outbox.c.native_id).where(t.outbox.c.request == request)
         with self._engine.connect() as connection:
-            return [(row.request, row.native_id) for row in connection.execute(query)]
+            return connection.execute(query).scalar()
 
 
 _OPEN = t.outbox.alias("open")

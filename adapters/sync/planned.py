@@ -46,6 +46,8 @@ class PlannedBooks:
 
     def drop(self) -> None:
         """Forgets everything planned."""
+        self.size = 0
+        """Writes counted in since then: what this takes of memory."""
         self._documents: dict[bytes, bytes] = {}
         self._projects: dict[bytes, ProjectState] = {}
         self._series: dict[bytes, int] = {}
@@ -110,29 +112,36 @@ class PlannedBooks:
     # ---------------------------------------------------------------- what is planned
 
     def plan_methodology(self, methodology: bytes, document: bytes) -> None:
+        self.size += 1
         self._documents[methodology] = document
 
     def plan_project(self, project: bytes, state: ProjectState) -> None:
+        self.size += 1
         self._projects[project] = state
 
     def plan_series(self, series: bytes, kg_per_serial: int) -> None:
+        self.size += 1
         self._series[series] = kg_per_serial
 
     def plan_verification(self, verification: bytes, verified_kg: int, project: bytes, start_day: int) -> None:
+        self.size += 1
         self._verifications[verification] = verified_kg
         if start_day:
             self._periods[project].put(start_day, start_day)
 
     def plan_issuance(self, series: bytes, issued: IssuedRange, holder: int) -> None:
+        self.size += 1
         self._issuances[series].put(issued.first, issued)
         self._origins[issued.origin] = issued
         self._blocks[series].put(issued.first, UnitBlock(issued.first, issued.last, issued.first, holder))
 
     def plan_transfer(self, transfer: bytes) -> None:
+        self.size += 1
         self._transfers.add(transfer)
 
     def plan_part(self, series: bytes, block: UnitBlock, first: int, last: int, status: BlockStatus) -> None:
         """The part [first, last] of `block` will have `status`; what remains of it stays as it is."""
+        self.size += 1
         part, rest = carve(block, first, last)
         blocks = self._blocks[series]
         for piece in (*rest, part.with_status(status)):

@@ -88,6 +88,11 @@ class Standing(JournalStore):
             cursor=self.get("read_cursor")[:_LONGEST_WORDS],
         )
 
+    def how_many_held(self) -> int:
+        """How many records are held back."""
+        with self._engine.connect() as connection:
+            return int(connection.execute(select(func.count()).where(t.inbox.c.status == "held")).scalar_one())
+
     def held_as(self, code: str, waits_for: str) -> int:
         """How many records are held under a code and wait for this."""
         same = and_(t.inbox.c.status == "held", t.inbox.c.code == code, t.inbox.c.waits_for == waits_for)

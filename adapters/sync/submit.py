@@ -71,6 +71,11 @@ _RETRIED = {
 }
 """Refusals that time, or somebody else, may lift: their records are looked at again without an operator."""
 
+_AT_ONCE = 4
+"""Batches of a long load that are sent before the sender reports back."""
+_MOST_AHEAD = 2
+"""Of these, so many may be in no block yet."""
+
 _NO_REASON = "RevertedWithoutReason"
 
 _TRUSTED_AFTER = 8
@@ -110,6 +115,7 @@ class Submitter:
         self._in_flight = 0
         self._sound = 0
         self._included_by: dict[int, int] = {}
+        self._ahead: dict[int, Submission] = {}
 
     # ---------------------------------------------------------------- submit
 
@@ -125,9 +131,12 @@ class Submitter:
             return Submitted(0, in_doubt=True)
         planned = self._journal.planned(MOST_WRITES + 1)
         rows = _take(planned)
-        trusted = self._sound >= _TRUSTED_AFTER and len(rows) < len(planned)
+        if self._sound >= _TRUSTED_AFTER and len(rows) < len(planned):
+            return self._send_ahead(rows)
+        if not self._await_ahead(most=0):
+            return Submitted(0, in_doubt=True)
         refused = 0
-        while rows and not trusted:
+        while rows:
             refusal = self._simulate(rows)
             if refusal is None:
                 self._sound += 1
@@ -149,6 +158,41 @@ class Submitter:
             rows = [row for row in rows[:at] if row.inbox_id != offender.inbox_id]
         included = self._broadcast(self._sign(rows)) if rows else True
         return Submitted(len(rows), refused, in_doubt=not included)
+
+    def _send_ahead(self, rows: Sequence[OutboxRow]) -> Submitted:
+        """Sends full batches of a long load behind each other, some before the last is in a block: the chain never
+        waits for the next one to be signed."""
+        sent = 0
+        for _ in range(_AT_ONCE):
+            submission = self._sign(rows)
+            sent += len(rows)
+            self._ahead[submission.id] = submission
+            try:
+                self._node.send_raw(submission.raw)
+            except (RetryLater, NonceTaken) as trouble:
+                log.warning("not_sent", tx_hash=submission.tx_hash, trouble=str(trouble))
+                self._ahead.clear()
+                return Submitted(sent, in_doubt=True)
+            if not self._await_ahead(most=_MOST_AHEAD):
+                return Submitted(sent, in_doubt=True)
+            planned = self._journal.planned(MOST_WRITES + 1)
+            rows = _take(planned)
+            if len(rows) == len(planned):
+                break
+        return Submitted(sent)
+
+    def _await_ahead(self, most: int) -> bool:
+        """Waits until no more than `most` of those sent ahead are in no block; False when one isn't, for too long."""
+        while len(self._ahead) > most:
+            oldest = next(iter(self._ahead.values()))
+            try:
+                self._wait_included(oldest)
+            except RetryLater as trouble:
+                log.warning("not_included_yet", tx_hash=oldest.tx_hash, trouble=str(trouble))
+                self._ahead.clear()
+                return False
+            self._ahead.pop(oldest.id, None)
+        return True
 
     def _simulate(self, rows: Sequence[OutboxRow]) -> tuple[int | None, ChainRefused] | None:
         """None when the batch would go through; else the place of the write that the chain refuses, and why."""
@@ -277,8 +321,11 @@ class Submitter:
         """
         done, again = 0, False
         for submission in self._journal.outstanding():
-            if submission.id == self._in_flight or position < self._look_at(submission):
-                continue  # its sender looks after it, or the index has not come to it
+            look_at = self._look_at(submission)
+            if position < look_at or submission.id == self._in_flight:
+                continue  # the index has not come to it, or its sender looks after it
+            if not look_at and submission.id in self._ahead:
+                continue  # on its way
             requests = self._journal.requests_of(submission.id)
             seen = books.carried_out(member, requests)
             if len(seen) == len(requests):
@@ -297,6 +344,7 @@ class Submitter:
     def forget_inclusions(self) -> None:
         """The chain lost blocks: what was in one may be in none."""
         self._included_by.clear()
+        self._ahead.clear()
 
     def _look_at(self, submission: Submission) -> int:
         """The block that the index must have reached before a transaction is looked for, there and then at the node.

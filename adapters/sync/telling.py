@@ -13,7 +13,6 @@ from adapters.sync.journal import Journal
 from hub.errors import ConfigurationWrong, RetryLater
 from mutual_recognition.books import Books, Directory, Position
 from mutual_recognition.documents import Json
-from mutual_recognition.identifiers import transfer_id
 from mutual_recognition.records import SeriesName
 
 log = structlog.get_logger(__name__)
@@ -42,7 +41,6 @@ class Telling:
         self._books = books
         self._directory = directory
         self._clock = clock
-        self._transfer_origins: dict[bytes, str] = {}
 
     def tell(self, watch: Watch) -> tuple[int, list[str]]:
         """Queues what happened since, and offers what is due; how many effects were answered, and what trouble there
@@ -89,6 +87,8 @@ class Telling:
             if len(effects) >= _PUSH:
                 self._journal.queue(effects, position)
                 effects = []
+        # what concerns nobody here is not looked through again: most of a chain's log is such
+        position = max(position, Position.after_block(int(self._journal.get("chain_position") or 0)))
         now = self._clock()
         lapsed = self._books.lapsed(self._profile.member, int(self._journal.get("lapsed_until") or 0), now)
         effects += [recognition_effect(change) for change in lapsed]
@@ -128,10 +128,8 @@ class Telling:
             detail |= {"subject": name, "subject_id": detail["subject"]}
 
     def _native_of_transfer(self, transfer: bytes) -> str | None:
-        if transfer not in self._transfer_origins:
-            asked = self._journal.all_transfers_asked()
-            self._transfer_origins = {transfer_id(self._profile.member, request): name for request, name in asked}
-        return self._transfer_origins.get(transfer)
+        request = self._books.transfer_request(transfer)
+        return None if request is None else self._journal.native_of_request(request)
 
     def _offer(self, queued: Sequence[tuple[Effect, int]]) -> int:
         """Offers effects; those offered before are looked up first. Returns how many the registry answered."""

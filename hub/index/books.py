@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge
 from typing import Any, Protocol
 
-from sqlalchemy import BindParameter, Connection, Engine, Select, and_, bindparam, func, or_, select, tuple_
+from sqlalchemy import BindParameter, Connection, Engine, Select, and_, bindparam, or_, select, tuple_
 
 from hub.chain.enums import TransferStatus
 from hub.db import tables as t
@@ -26,6 +26,7 @@ _PROJECT = select(t.projects.c.revision, t.projects.c.document).where(t.projects
 _SERIES = select(t.series.c.kg_per_serial).where(t.series.c.series == _ID)
 _VERIFICATION = select(t.verifications.c.verified_kg).where(t.verifications.c.verification == _ID)
 _TRANSFER = select(t.transfers.c.status).where(t.transfers.c.transfer == _ID)
+_TRANSFER_REQUEST = select(t.transfers.c.request).where(t.transfers.c.transfer == _ID)
 _ISSUANCE = select(t.issuances.c.last, t.issuances.c.origin).where(
     t.issuances.c.series == _ID, t.issuances.c.first == _AT
 )
@@ -154,6 +155,11 @@ class IndexBooks:
         """See Books."""
         return self._first(_TRANSFER, id=_hex(transfer)) is not None
 
+    def transfer_request(self, transfer: bytes) -> bytes | None:
+        """See Books."""
+        row = self._first(_TRANSFER_REQUEST, id=_hex(transfer))
+        return None if row is None else _raw(row[0])
+
     def carried_out(self, member: int, requests: Sequence[bytes]) -> Mapping[bytes, CarriedOut]:
         """See Books."""
         found: dict[bytes, CarriedOut] = {}
@@ -178,7 +184,7 @@ class IndexBooks:
     def overdue(self, member: int, now: int) -> Sequence[bytes]:
         """See Books."""
         x = t.transfers.c
-        newest = select(func.max(t.blocks.c.time)).scalar_subquery()
+        newest = select(t.blocks.c.time).order_by(t.blocks.c.number.desc()).limit(1).scalar_subquery()
         ended = or_(x.deadline <= now, x.deadline <= newest)
         query = select(x.transfer).where(x.from_member == member, x.status == TransferStatus.PROPOSED, ended)
         return [_raw(name) for name in self._connection().execute(query.order_by(x.deadline)).scalars()]

@@ -200,6 +200,9 @@ class FaultRun:
         for office in offices:
             office.process.clear_faults()
             office.operate("incoming-policy", policy="accept")
+            # a change after the faults: what comes only after the next thing comes now
+            project = office.process.records("project")[0]["native_id"]
+            office.operate("edit-project", native_id=project, changes={"co_benefits": "示例：一切恢复正常"})
             if office.name == "hefei":
                 office.operate("save-workbook")
 

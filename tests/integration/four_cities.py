@@ -145,10 +145,8 @@ class CityOffice:
         return answer
 
     def publish(self) -> None:
-        """Whatever the registry does by and by, it does now; of Suzhou the next export is waited for."""
-        if self.name == "suzhou":
-            exported(self)
-        elif self.name != "shanghai":
+        """Whatever the registry does by and by, it does now."""
+        if self.name != "shanghai":
             self.process.control("publish")
 
     def lines(self, status: str = "available", *, home: int = 0) -> list[dict[str, Any]]:
@@ -399,20 +397,3 @@ def _recognise_everywhere(world: CityWorld, office: CityOffice) -> None:
         name = ids.methodology_id(office.member, REGISTRY[office.member], filing["code"], filing["version"])
         factor = 1_000_000 if office.name in ("shanghai", "hefei") else 900_000
         world.hub.recognise(ids.subject(ids.Kind.METHODOLOGY, name), others, factorPpm=factor)
-
-
-def exported(office: CityOffice, seconds: float = 3) -> None:
-    """Waits until a registry that exports files has exported its last change, though not for ever: it may be at
-    fault."""
-    wanted = int(office.process.state()["change_seq"])
-    heartbeat = office.process.folder / "out" / "心跳.csv"
-    give_up = time.monotonic() + seconds
-    while _exported_up_to(heartbeat) < wanted and time.monotonic() < give_up:
-        time.sleep(0.02)
-
-
-def _exported_up_to(heartbeat: Path) -> int:
-    try:
-        return int(heartbeat.read_text("gb18030").splitlines()[1].split(",")[1])
-    except (OSError, IndexError, ValueError):
-        return 0

@@ -24,7 +24,7 @@ from hub.chain.enums import Role
 from hub.chain.keys import LocalSigner, Strength, create_keystore, sign_order
 from hub.chain.orders import OfficerOrder
 from hub.chain.sending import send
-from hub.demo.cities import SHANGHAI, password_file
+from hub.demo.cities import SHANGHAI, SUZHOU, password_file
 from hub.demo.samples import methodology, projects
 from hub.demo.world import World, open_world
 from tests.integration.command_home import Commands, Home
@@ -38,7 +38,7 @@ QUIET = 600
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("watched"), cities=(SHANGHAI,)) as world:
+    with open_world(tmp_path_factory.mktemp("watched"), cities=(SHANGHAI, SUZHOU)) as world:
         yield world
 
 
