@@ -72,6 +72,10 @@ artifacts-check: setup ## Recompile and compare with the committed artifacts
 bench: setup ## Measure speed, memory and gas; prints the tables
 	@$(BIN)/python -m scripts.bench
 
+.PHONY: bench-full
+bench-full: setup ## The same at the whole sizes: a city of 100,000 projects, 1,000,000 blocks (hours)
+	@$(BIN)/python -m scripts.bench --full
+
 .PHONY: gas-snapshot
 gas-snapshot: setup ## Measure gas and write contracts/gas-snapshot.json anew
 	@$(BIN)/python -m scripts.bench --write-gas-snapshot

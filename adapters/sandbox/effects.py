@@ -10,7 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -134,6 +134,7 @@ class Booking:
     repeated: bool
 
 
+_ENDING: Final[tuple[Status, ...]] = ("locked", "corrected")
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,128}")
 
 
@@ -260,7 +261,9 @@ class Effects:
     def _transfer_ended(self, effect: Effect) -> None:
         transfer = self._open_transfer(effect)
         if effect.ranges:
-            rows = self._locked(transfer, effect.ranges, "ranges")
+            # what this registry itself corrected meanwhile stays corrected; the rest is unlocked
+            apart = [row for units in effect.ranges for row in self.units.carve(units, _ENDING, allow_held=True)]
+            rows = self._locked(transfer, [row.units for row in apart if row.status == "locked"], "ranges")
         else:
             rows = self.units.rows("reference = ? AND status = 'locked'", (transfer.native_id,))
         self.units.change(rows, status="available", reference="")

@@ -153,17 +153,19 @@ class HangzhouDatabase:
         current = {row.id: holding_row(row) for row in self.registry.units.rows()}
         gone = [number for number, row in published.items() if current.get(number) != row]
         self.connection.execute("DELETE FROM 登记.持仓 WHERE 持仓号 = ANY(%s)", [gone])
-        for number, row in current.items():
-            if published.get(number) != row:
-                self._insert("持仓", [number, *row])
+        fresh = [[number, *row] for number, row in current.items() if published.get(number) != row]
+        with self.connection.cursor() as cursor, cursor.copy("COPY 登记.持仓 FROM STDIN") as copy:
+            for line in fresh:
+                copy.write_row(line)
 
     def republish(self) -> None:
         """The registry was restored from a backup: so is its database. What came after the backup is gone from it."""
         with self.working, self.connection.transaction():
             for kind in COLUMNS:
                 self.connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier("登记", KINDS[kind])))
-            self.connection.execute("DELETE FROM 登记.变更")
-            self.connection.execute("UPDATE 登记.计数 SET 值 = 0 WHERE 名称 IN ('变更号', '源序号')")
+            for table in ("变更", "持仓", "持仓变更"):
+                self.connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier("登记", table)))
+            self.connection.execute("UPDATE 登记.计数 SET 值 = 0 WHERE 名称 IN ('变更号', '源序号', '持仓变更序')")
             self._seen = None
             for row in self.connection.execute("SELECT DISTINCT 业务键 FROM 互认.回写").fetchall():
                 if self.effects.lookup(row["业务键"]) is None:

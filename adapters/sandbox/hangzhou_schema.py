@@ -55,6 +55,29 @@ CREATE TABLE 登记.回写结果 (
 """
 
 
+HOLDINGS_JOURNAL = """
+INSERT INTO 登记.计数 VALUES ('持仓变更序', 0);
+CREATE TABLE 登记.持仓变更 (
+    变更序 bigint PRIMARY KEY, 变更时间 timestamp NOT NULL DEFAULT (clock_timestamp() AT TIME ZONE 'Asia/Shanghai'),
+    持仓号 bigint NOT NULL);
+CREATE FUNCTION 登记.记持仓变更() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE 末 bigint; 数 bigint;
+BEGIN
+    SELECT count(*) INTO 数 FROM 行;
+    UPDATE 登记.计数 SET 值 = 值 + 数 WHERE 名称 = '持仓变更序' RETURNING 值 INTO 末;
+    INSERT INTO 登记.持仓变更 (变更序, 持仓号) SELECT 末 - 数 + row_number() OVER (ORDER BY 持仓号), 持仓号 FROM 行;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER 来 AFTER INSERT ON 登记.持仓 REFERENCING NEW TABLE AS 行
+    FOR EACH STATEMENT EXECUTE FUNCTION 登记.记持仓变更();
+CREATE TRIGGER 改 AFTER UPDATE ON 登记.持仓 REFERENCING NEW TABLE AS 行
+    FOR EACH STATEMENT EXECUTE FUNCTION 登记.记持仓变更();
+CREATE TRIGGER 去 AFTER DELETE ON 登记.持仓 REFERENCING OLD TABLE AS 行
+    FOR EACH STATEMENT EXECUTE FUNCTION 登记.记持仓变更();
+"""
+"""Which lines of 登记.持仓 came, changed or went: numbered like the changes, once a statement. A line keeps its 持仓号."""
+
+
 def create(connection: psycopg.Connection[Any], reader_password: str, owner_password: str) -> None:
     """Roles and the empty database; `connection` is a superuser's, to the server's own database."""
     for role, password in ((READER, reader_password), (OWNER, owner_password)):
@@ -88,6 +111,7 @@ def fill(connection: psycopg.Connection[Any]) -> None:
             )
         held = ", ".join(f"{name} {pg_type} NOT NULL" for name, pg_type in HOLDING_COLUMNS)
         connection.execute(f"CREATE TABLE 登记.持仓 (持仓号 bigint PRIMARY KEY, {held})")
+        connection.execute(HOLDINGS_JOURNAL)
         told = ", ".join(f"{name} {pg_type}" for name, pg_type, _ in EFFECT_COLUMNS)
         connection.execute(
             "CREATE TABLE 互认.回写 (流水号 bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
@@ -112,7 +136,8 @@ def view_columns() -> dict[str, list[str]]:
     """Every view that the hub reads, with its columns."""
     views = {KINDS[kind]: [*LEADING, *(name for name, _, _, _ in columns), LABEL] for kind, columns in COLUMNS.items()}
     views["变更目录"] = list(CHANGE_COLUMNS)
-    views["持仓"] = [name for name, _ in HOLDING_COLUMNS]
+    views["持仓"] = ["持仓号", *(name for name, _ in HOLDING_COLUMNS)]
+    views["持仓变更"] = ["变更序", "变更时间", *views["持仓"]]
     views["系统状态"] = ["单位代码", "最新变更号", "系统时间", "心跳时间"]
     views["回写结果"] = ["业务键", "次数", "结果码", "变更号", "处理时间", "说明"]
     return views
@@ -121,9 +146,11 @@ def view_columns() -> dict[str, list[str]]:
 def show(connection: psycopg.Connection[Any], changed: Changed) -> None:
     """(Re)creates the views and the right to read them, with the columns that `changed` names instead of their own."""
     offset = "(SELECT 值 FROM 登记.计数 WHERE 名称 = '时钟偏移秒')"
+    held = ", ".join(f"h.{name}" for name, _ in HOLDING_COLUMNS)
     sources = {
         # asked once a query, so that a fault slows a reading and not a row
         "变更目录": "登记.变更 WHERE (SELECT 登记.停顿('slow')) AND (SELECT 登记.停顿('timeout_on_read'))",
+        "持仓变更": f"(SELECT c.*, {held} FROM 登记.持仓变更 c LEFT JOIN 登记.持仓 h USING (持仓号)) AS 变更",
         "系统状态": "(SELECT '330100' AS 单位代码, (SELECT 值 FROM 登记.计数 WHERE 名称 = '变更号') AS 最新变更号,"  # noqa: S608
         f" ({_NOW} + make_interval(secs => {offset}))::timestamp(0) AS 系统时间,"
         " (SELECT max(时间) FROM 登记.心跳) AS 心跳时间) AS 状态",

@@ -27,6 +27,7 @@ from adapters.sandbox.effects import Booking, Effects
 from adapters.sandbox.errors import RegistryRefusal
 from adapters.sandbox.faults import REST_FAULTS, Faults
 from adapters.sandbox.hints import HintSender, SendHints, read_hints_file
+from adapters.sandbox.holding_changes import START, changed_units, latest_cursor
 from adapters.sandbox.registry import Registry
 from adapters.sandbox.samples import load_samples
 from adapters.sandbox.server import listen, serve, url_of, write_whole
@@ -221,7 +222,7 @@ def shanghai_app(registry: Registry, effects: Effects, transport: FaultyTranspor
         if not (youbiao.isascii() and youbiao.isdigit() and len(youbiao) < 19):
             raise RegistryRefusal("BAD_CURSOR", "游标无效 (not a cursor of this list)", field="youbiao", value=youbiao)
         with registry.storage.transaction() as db:
-            seq = registry.storage.latest_seq()
+            seq, following = registry.storage.latest_seq(), latest_cursor(registry)
             # By row, not by serial: a holding split between two pages would otherwise shift the rest.
             wanted = "SELECT id FROM holding WHERE id > ? ORDER BY id LIMIT ?"
             ids = [row["id"] for row in db.execute(wanted, (int(youbiao), tiaoshu + 1))]
@@ -232,6 +233,21 @@ def shanghai_app(registry: Registry, effects: Effects, transport: FaultyTranspor
             "下一游标": str(page[-1]) if page else youbiao,
             "还有更多": len(ids) > tiaoshu,
             "截至变更序号": str(seq),
+            "持仓游标": following,
+        }
+        return _tagged(body, if_none_match)
+
+    @app.get(f"{BASE}/chiyou/biangeng")
+    def changed_holdings(youbiao: Cursor = START, tiaoshu: Limit = 100, if_none_match: Match = None) -> Response:
+        changed = changed_units(registry, youbiao, tiaoshu)
+        body = {
+            "数据": [
+                {"持仓编号": str(number), "持仓": holding_body(row) if row else None}
+                for number, row in changed.lines.items()
+            ],
+            "起始游标": youbiao,
+            "下一游标": changed.cursor,
+            "还有更多": changed.more,
         }
         return _tagged(body, if_none_match)
 

@@ -280,6 +280,7 @@ def change_body(change: Change) -> dict[str, Any]:
 def holding_body(row: Holding) -> dict[str, Any]:
     """A unit holding; 现持有方 is the member that holds units which have left."""
     return {
+        "持仓编号": str(row.id),
         **_range(row.units),
         "账户": row.account,
         "状态": STATUSES[row.status],

@@ -43,6 +43,16 @@ CREATE TRIGGER IF NOT EXISTS holding_never_overlaps BEFORE INSERT ON holding
 WHEN (SELECT last FROM holding WHERE home_member = NEW.home_member AND series = NEW.series
       AND first <= NEW.last ORDER BY first DESC LIMIT 1) >= NEW.first
 BEGIN SELECT RAISE(ABORT, 'serial ranges overlap'); END;
+CREATE TABLE IF NOT EXISTS holding_change (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, holding INTEGER NOT NULL,
+    mark TEXT NOT NULL DEFAULT (lower(hex(randomblob(8)))));
+CREATE TRIGGER IF NOT EXISTS holding_came AFTER INSERT ON holding
+BEGIN INSERT INTO holding_change (holding) VALUES (NEW.id); END;
+CREATE TRIGGER IF NOT EXISTS holding_went AFTER DELETE ON holding
+BEGIN INSERT INTO holding_change (holding) VALUES (OLD.id); END;
+CREATE TRIGGER IF NOT EXISTS holding_changed AFTER UPDATE ON holding
+WHEN NEW.first <> OLD.first OR NEW.last <> OLD.last OR NEW.status <> OLD.status OR NEW.member <> OLD.member
+BEGIN INSERT INTO holding_change (holding) VALUES (NEW.id); END;
 CREATE TABLE IF NOT EXISTS effect (
     key TEXT PRIMARY KEY, kind TEXT NOT NULL, body_sha256 TEXT NOT NULL, body TEXT NOT NULL,
     booked_at TEXT NOT NULL, seq INTEGER NOT NULL);

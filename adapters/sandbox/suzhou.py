@@ -235,6 +235,7 @@ class FileExchange:
                 keys = [line.split(",")[0] for line in path.read_text("gb18030").splitlines()[1:]]
                 if any(key and self.effects.lookup(key) is None for key in keys):
                     path.unlink()
+            self._beat()
 
     def _write_snapshot(self) -> dict[str, Any]:
         with self.storage.transaction():

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.protocol import NativeRecord, RegistryAdapter
-from adapters.sync.city_holdings import CityHoldings
+from adapters.sync.city_holdings import HoldingsFile
 from adapters.sync.disputed import touched_by
 from adapters.sync.journal import Journal
 from hub.errors import RecordRefused
@@ -67,7 +67,7 @@ class Investigator:
         journal: Journal,
         directory: Directory,
         chain: ChainHoldings,
-        books: CityHoldings,
+        books: HoldingsFile,
     ) -> None:
         self._adapter = adapter
         self._profile = adapter.profile

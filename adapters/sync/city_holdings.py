@@ -1,7 +1,7 @@
 """A registry's own books as the tree of `mutual_recognition.holdings_tree`, in a file of SQLite.
 
-`CityHoldings` is one reading of the books, sorted in a file that is deleted afterwards; `kept_holdings.py` is a file that
-stays and follows their changes. Neither grows in memory with the books.
+`CityHoldings` is one reading of the books, sorted in a file that is deleted afterwards; `kept_holdings.py` has a file
+that stays and follows their changes. Neither grows in memory with the books.
 """
 
 from __future__ import annotations

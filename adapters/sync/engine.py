@@ -207,6 +207,7 @@ class SyncEngine:
     def _settle_all(self) -> int:
         """Waits until every signed transaction is final or known never to be; returns how many writes that finished."""
         finished = 0
+        self._submitter.land()
         began = time.monotonic()
         give_up, look_for_gap = began + _NOT_FINAL_AFTER, began + _LOOK_FOR_GAP_AFTER
         while self._journal.outstanding():

@@ -11,6 +11,7 @@ from sqlalchemy.schema import CreateColumn
 
 from adapters.protocol import Effect
 from adapters.sync import tables as t
+from adapters.sync.tallies import prepare_tallies
 from hub.db.engine import Prepared
 from mutual_recognition.documents import Json
 
@@ -38,6 +39,7 @@ class JournalStore:
                     connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {form}")
                 for index in table.indexes if missing else ():
                     index.create(connection, checkfirst=True)
+            prepare_tallies(connection)
 
     def is_prepared(self) -> bool:
         """Whether the tables are there: before a first pass has begun they are not."""

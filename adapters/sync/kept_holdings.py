@@ -27,7 +27,7 @@ from adapters.sync.city_holdings import (
     SeenLine,
     trees_of_lines,
 )
-from hub.errors import RetryLater
+from hub.errors import ConfigurationWrong, RetryLater
 from mutual_recognition.holdings import Line, runs_of
 from mutual_recognition.holdings_tree import BITS, TOP, Run, apply
 from mutual_recognition.records import SeriesName
@@ -77,6 +77,7 @@ class KeptHoldings(HoldingsFile):
         self._load()
 
     def _opened(self) -> sqlite3.Connection:
+        self._file.touch(mode=0o600)
         db = sqlite3.connect(self._file, isolation_level=None, timeout=10)
         try:
             db.executescript(_PRAGMAS)
@@ -106,11 +107,15 @@ class KeptHoldings(HoldingsFile):
     # ---------------------------------------------------------------- whole
 
     def begin(self, holdings: Iterable[Holding], cursor: str, at: int) -> None:
-        """Keeps these books from now on, whose changes begin at `cursor`; `at` is now, seconds since 1970. What was kept
-        before is replaced at once, when everything is read and written."""
+        """Keeps these books from now on; their changes begin at `cursor`, `at` is now (seconds since 1970).
+
+        What was kept before is replaced at once, when everything is read and on the disk. Raises ConfigurationWrong for
+        a line without a number.
+        """
         fresh = self._file.with_suffix(".reading")
         for path in (fresh, _journal_of(fresh)):
             path.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
         scope = Scope(self._scope.member, self._scope.registry)
         db = sqlite3.connect(fresh, isolation_level=None)
         try:
@@ -130,7 +135,7 @@ class KeptHoldings(HoldingsFile):
             db.close()
         _to_disk(fresh)
         self._db.close()
-        os.replace(fresh, self._file)
+        fresh.replace(self._file)
         _to_disk(self._file.parent)
         self._scope, self._tops, self._db = scope, {}, self._opened()
         self._load()
@@ -259,8 +264,16 @@ def _row(number: str, line: SeenLine) -> tuple[object, ...]:
 def _rows(scope: Scope, holdings: Iterable[Holding]) -> Iterator[tuple[object, ...]]:
     for one in holdings:
         line = scope.seen(one)
-        if line is not None:
-            yield _row(one.line, line)
+        if line is None:
+            continue
+        if not one.line:
+            raise ConfigurationWrong(
+                "a line of the books has no number, by which its changes could be told",
+                code="line_unnumbered",
+                what=f"{one.series.code} {one.serials.first}-{one.serials.last}",
+                remedy="have the adapter give `Holding.line`, or take `ChangedHoldings` away from it",
+            )
+        yield _row(one.line, line)
 
 
 def _parts(rows: Iterator[tuple[object, ...]]) -> Iterator[list[tuple[object, ...]]]:

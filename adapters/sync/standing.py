@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from adapters.protocol import RegistryProfile
 from adapters.sync import tables as t
 from adapters.sync.documents_out import DOCUMENT, PARKED
 from adapters.sync.journal_store import JournalStore
+from adapters.sync.tallies import rows_by_status
 from mutual_recognition.sync_facts import Lag, SyncFacts
 
 _LONGEST_WORDS = 2_000
@@ -22,13 +22,8 @@ class Standing(JournalStore):
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Rows by status of inbox, outbox, submissions and effects; faults and undelivered documents."""
-        found: dict[str, dict[str, int]] = {}
         with self._engine.connect() as connection:
-            for table in (t.inbox, t.outbox, t.submissions, t.effects):
-                by_status: Counter[str] = Counter()
-                for status, count in connection.execute(select(table.c.status, func.count()).group_by(table.c.status)):
-                    by_status[status] = count
-                found[table.name] = dict(by_status)
+            found = rows_by_status(connection)
             found["faults"] = {"all": self._count(connection, t.faults)}
             undelivered = select(func.count()).where(t.documents.c.delivered_at == 0)
             parked = select(func.count()).where(t.documents.c.delivered_at == PARKED)

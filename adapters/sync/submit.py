@@ -71,6 +71,9 @@ _RETRIED = {
 }
 """Refusals that time, or somebody else, may lift: their records are looked at again without an operator."""
 
+_INDEXED_WITHIN = 2.0
+"""Seconds in which the index is expected to come to a block; later, the node is asked what became of a transaction."""
+
 _AT_ONCE = 4
 """Batches of a long load that are sent before the sender reports back."""
 _MOST_AHEAD = 2
@@ -116,6 +119,8 @@ class Submitter:
         self._sound = 0
         self._included_by: dict[int, int] = {}
         self._ahead: dict[int, Submission] = {}
+        self._in_block: dict[int, float] = {}
+        self._looked_at: dict[int, int] = {}
 
     # ---------------------------------------------------------------- submit
 
@@ -133,7 +138,7 @@ class Submitter:
         rows = _take(planned)
         if self._sound >= _TRUSTED_AFTER and len(rows) < len(planned):
             return self._send_ahead(rows)
-        if not self._await_ahead(most=0):
+        if not self.land():
             return Submitted(0, in_doubt=True)
         refused = 0
         while rows:
@@ -156,16 +161,16 @@ class Submitter:
             self._hold(offender, reason)
             refused += 1
             rows = [row for row in rows[:at] if row.inbox_id != offender.inbox_id]
-        included = self._broadcast(self._sign(rows)) if rows else True
+        included = self._broadcast(self._sign(rows, self._free_nonce())) if rows else True
         return Submitted(len(rows), refused, in_doubt=not included)
 
     def _send_ahead(self, rows: Sequence[OutboxRow]) -> Submitted:
         """Sends full batches of a long load behind each other, some before the last is in a block: the chain never
         waits for the next one to be signed."""
-        sent = 0
+        sent, nonce = 0, self._free_nonce()
         for _ in range(_AT_ONCE):
-            submission = self._sign(rows)
-            sent += len(rows)
+            submission = self._sign(rows, nonce)
+            sent, nonce = sent + len(rows), nonce + 1
             self._ahead[submission.id] = submission
             try:
                 self._node.send_raw(submission.raw)
@@ -178,19 +183,26 @@ class Submitter:
             planned = self._journal.planned(MOST_WRITES + 1)
             rows = _take(planned)
             if len(rows) == len(planned):
-                break
+                return Submitted(sent, in_doubt=not self.land())
         return Submitted(sent)
+
+    def land(self) -> bool:
+        """Waits until what was sent ahead is in blocks; False when something isn't, for too long."""
+        return self._await_ahead(most=0)
 
     def _await_ahead(self, most: int) -> bool:
         """Waits until no more than `most` of those sent ahead are in no block; False when one isn't, for too long."""
         while len(self._ahead) > most:
-            oldest = next(iter(self._ahead.values()))
+            oldest = next(iter(tuple(self._ahead.values())), None)
+            if oldest is None:  # the chain lost blocks, and everything is looked at anew
+                return False
             try:
                 self._wait_included(oldest)
             except RetryLater as trouble:
                 log.warning("not_included_yet", tx_hash=oldest.tx_hash, trouble=str(trouble))
                 self._ahead.clear()
                 return False
+            self._in_block[oldest.id] = time.monotonic()
             self._ahead.pop(oldest.id, None)
         return True
 
@@ -223,14 +235,17 @@ class Submitter:
         retried = refused.error in _RETRIED or self._is_about_all(refused)
         self._journal.hold(row, refused.code, reason, RETRY_SOON if retried else "", final=not retried)
 
-    def _sign(self, rows: Sequence[OutboxRow]) -> Submission:
+    def _free_nonce(self) -> int:
         pending = next_nonce(self._node, self._signer.address)
         highest = self._journal.highest_nonce(self._signer.address)
+        return pending if highest is None else max(pending, highest + 1)
+
+    def _sign(self, rows: Sequence[OutboxRow], nonce: int) -> Submission:
         signed = prepare(
             self._signer,
             self._to(rows),
             _data(rows),
-            nonce=pending if highest is None else max(pending, highest + 1),
+            nonce=nonce,
             chain_id=self._deployment.chain_id,
             gas_price=self._node.gas_price,
             gas=_gas(rows),
@@ -257,6 +272,7 @@ class Submitter:
         try:
             self._node.send_raw(submission.raw)
             self._wait_included(submission)
+            self._in_block[submission.id] = time.monotonic()
         except NonceTaken:
             log.warning("nonce_taken", nonce=submission.nonce, tx_hash=submission.tx_hash)
             return False
@@ -270,7 +286,8 @@ class Submitter:
 
         A count is a few bytes; a receipt would carry every event of the batch, which the index is about to read anyway.
         """
-        give_up, pause = time.monotonic() + _INCLUDED_WITHIN, 0.002
+        began, pause = time.monotonic(), 0.002
+        give_up, slower_from = began + _INCLUDED_WITHIN, began + 1.0
         while self._node.nonce(self._signer.address, pending=False) <= submission.nonce:
             if time.monotonic() >= give_up:
                 raise RetryLater(
@@ -280,7 +297,7 @@ class Submitter:
                     code="not_included",
                 )
             time.sleep(pause)
-            pause = min(pause * 1.5, 1.0)
+            pause = min(pause * 1.5, 1.0 if time.monotonic() > slower_from else 0.02)
 
     def _to(self, rows: Sequence[OutboxRow]) -> str:
         return self._deployment.address(rows[0].contract)
@@ -321,16 +338,18 @@ class Submitter:
         """
         done, again = 0, False
         for submission in self._journal.outstanding():
-            look_at = self._look_at(submission)
-            if position < look_at or submission.id == self._in_flight:
-                continue  # the index has not come to it, or its sender looks after it
-            if not look_at and submission.id in self._ahead:
-                continue  # on its way
+            if submission.id == self._in_flight or submission.id in self._ahead:
+                continue  # its sender looks after it
+            if position == self._looked_at.get(submission.id) and self._comes_soon(submission):
+                continue
+            self._looked_at[submission.id] = position
             requests = self._journal.requests_of(submission.id)
             seen = books.carried_out(member, requests)
             if len(seen) == len(requests):
-                self._included_by.pop(submission.id, None)
+                self._forget(submission.id)
                 done += self._journal.confirm(submission.id, seen, "final")
+                continue
+            if self._comes_soon(submission) or position < self._look_at(submission):
                 continue
             receipt = self._node.receipt(submission.tx_hash)
             if receipt is None:
@@ -343,8 +362,16 @@ class Submitter:
 
     def forget_inclusions(self) -> None:
         """The chain lost blocks: what was in one may be in none."""
-        self._included_by.clear()
-        self._ahead.clear()
+        for known in (self._included_by, self._ahead, self._in_block, self._looked_at):
+            known.clear()
+
+    def _forget(self, submission: int) -> None:
+        for known in (self._included_by, self._in_block, self._looked_at):
+            known.pop(submission, None)
+
+    def _comes_soon(self, submission: Submission) -> bool:
+        """Whether its block was there a moment ago, so that the index has only to come to it."""
+        return time.monotonic() - self._in_block.get(submission.id, -_INDEXED_WITHIN) < _INDEXED_WITHIN
 
     def _look_at(self, submission: Submission) -> int:
         """The block that the index must have reached before a transaction is looked for, there and then at the node.

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from adapters.protocol import RegistryAdapter
 from adapters.registry import configured, open_adapter
+from adapters.sync.city_books import WHOLE_EVERY
 from adapters.sync.engine import SyncEngine
 from adapters.sync.journal import Journal
 from adapters.sync.reconcile import Reconciler, Result
@@ -82,7 +83,15 @@ class Desk:
 
 
 @contextmanager
-def _desk(terminal: Terminal, name: str, hub: str | None, key: str | None) -> Iterator[Desk]:
+def _desk(
+    terminal: Terminal,
+    name: str,
+    hub: str | None,
+    key: str | None,
+    *,
+    whole: bool = False,
+    whole_every: int = WHOLE_EVERY,
+) -> Iterator[Desk]:
     home = terminal.settings.home
     adapter = open_adapter(home, name)
     try:
@@ -94,7 +103,16 @@ def _desk(terminal: Terminal, name: str, hub: str | None, key: str | None) -> It
             key_of_assets = asset_key(terminal.settings)
             with open_sync(index, adapter, signer, file, hub=client, asset_key=key_of_assets) as (sync, journal):
                 directory = None if client is None else HubDirectory(client)
-                reconciler = open_reconciler(index, adapter, sync, journal, directory=directory, folder=file.parent)
+                reconciler = open_reconciler(
+                    index,
+                    adapter,
+                    sync,
+                    journal,
+                    directory=directory,
+                    folder=file.parent,
+                    whole=whole,
+                    whole_every=whole_every,
+                )
                 yield Desk(index, adapter, sync, journal, reconciler, signer)
     finally:
         adapter.close()
@@ -109,6 +127,12 @@ def run(
     ] = False,
     last_for: Annotated[str, typer.Option("--for", help="How long a hold lasts, at most 30d")] = "14d",
     voter: Annotated[str | None, typer.Option("--voter", help="Address of the voter's key, with --hold")] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Read the books whole, also of a registry that tells what changed in them")
+    ] = False,
+    whole_every: Annotated[
+        str, typer.Option("--whole-every", help="Read them whole at the latest after this time, e.g. 7d")
+    ] = "7d",
     key: Key = None,
     hub: HubUrl = None,
 ) -> None:
@@ -118,8 +142,8 @@ def run(
     wrong; of what is wrong, the sync lets no record use the serials until `yrdhub reconcile confirm`.
     """
     terminal = Terminal.of(context)
-    lasts = seconds(last_for, "--for")
-    with _desk(terminal, name, hub, key) as desk:
+    lasts, longest = seconds(last_for, "--for"), seconds(whole_every, "--whole-every")
+    with _desk(terminal, name, hub, key, whole=whole, whole_every=longest) as desk:
         result = desk.reconciler.run(lambda status, words: terminal.note(f"[dim]{status:>2}[/dim] {escape(words)}"))
         evidence = write_evidence(terminal.settings.home / "reconciliations", result)
         placed: list[dict[str, Any]] = []
@@ -315,6 +339,7 @@ def _record_lines(record: dict[str, Any]) -> list[Any]:
         f"({record['snapshot']['at']})",
         f"root of the registry's books {record['registry_root']}",
         f"root of the chain's side     {record['chain_root']}",
+        *_books_lines(record.get("books")),
     ]
     if record["findings"]:
         table = Table(
@@ -328,6 +353,21 @@ def _record_lines(record: dict[str, Any]) -> list[Any]:
         lines.append(table)
     if record["differing_ranges"] > len(record["findings"]):
         lines.append(f"... and {record['differing_ranges'] - len(record['findings']):,} more ranges")
+    return lines
+
+
+def _books_lines(books: dict[str, Any] | None) -> list[str]:
+    """How the books were read; nothing of a result that an earlier version made."""
+    if books is None:
+        return []
+    how = "whole" if books["whole_readings"] else "by their changes since the last reconciliation"
+    lines = [f"the books were read {how}: {books['lines_read']:,} lines"]
+    if books["kept_wrong_in"]:
+        ranges = ", ".join(f"{one['first']}-{one['last']}" for one in books["kept_wrong_in"])
+        lines.append(
+            f"[yellow]{books['kept_wrong']} serials had been kept wrong here since an earlier reading ({ranges}):"
+            " the registry did not tell that they changed. They are kept anew; ask the registry why[/yellow]"
+        )
     return lines
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from adapters.protocol import RegistryAdapter
+from adapters.sync.city_books import WHOLE_EVERY
 from adapters.sync.engine import SyncEngine
 from adapters.sync.journal import Journal
 from adapters.sync.reconcile import Block, Reconciler, Result
@@ -41,8 +42,11 @@ def open_reconciler(
     directory: Directory | None = None,
     folder: Path | None = None,
     patience: float = 1.0,
+    whole: bool = False,
+    whole_every: int = WHOLE_EVERY,
 ) -> Reconciler:
-    """The reconciliation of one registry over an index; its books are sorted in `folder` (default: the system's)."""
+    """The reconciliation of one registry over an index; its books are sorted, and those that are followed by their
+    changes kept, in `folder` (default: the system's, and nothing is kept). See `Reconciler`."""
 
     @contextmanager
     def chain() -> Iterator[IndexHoldings]:
@@ -60,6 +64,8 @@ def open_reconciler(
         chain,
         folder=folder,
         patience=patience,
+        whole=whole,
+        whole_every=whole_every,
     )
 
 

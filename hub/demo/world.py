@@ -86,26 +86,29 @@ class World:
         return self.keys[city.name, role]
 
     def sync_all(self, *, clerks: bool = True) -> dict[str, PassReport]:
-        """Passes of every registry's sync, in turn, until a round finds nothing to do. Sums by city.
+        """Passes of every registry's sync, in turn, until each has had one that found nothing to do, and the chain has no
+        block since that any of them has not seen. Sums by city.
 
-        `clerks`: what a person has to book is booked by simulated clerks after each round; otherwise it is left on the
+        `clerks`: what a person has to book is booked by simulated clerks after each pass; otherwise it is left on the
         work lists. Raises StopAndTell when rounds find something to do for ever.
         """
         sums = {name: PassReport() for name in self.registries}
+        at_rest: dict[str, int] = {}
         for _ in range(_PASSES_AT_MOST):
-            quiet = True
-            for name, registry in self.registries.items():
+            due = [name for name in self.registries if at_rest.get(name) != self.node.head().number]
+            if not due:
+                return sums
+            for name in due:
+                registry, total = self.registries[name], sums[name]
                 registry.publish()
+                head = self.node.head().number
                 report = registry.sync.run_once()
-                total = sums[name]
                 for counted in ("read", "faults", "written", "told", "documents"):
                     setattr(total, counted, getattr(total, counted) + getattr(report, counted))
                 total.held = report.held
                 total.trouble += report.trouble
                 booked = work_off(registry.process, registry.adapter, registry.journal) if clerks else []
-                quiet = quiet and not (report.read or report.written or report.told or booked)
-            if quiet:
-                return sums
+                at_rest[name] = -1 if report.read or report.written or report.told or booked else head
         raise StopAndTell(
             f"the registries and the chain are not at rest after {_PASSES_AT_MOST} rounds",
             what=", ".join(f"{name}: {report}" for name, report in sums.items()),

@@ -1,9 +1,12 @@
-"""`make bench`: measures gas, replay, reconciliation and memory, prints the tables, and exits 1 when a bound is missed.
+"""`make bench`: measures gas, replay, cities, reconciliation and memory, prints the tables, and exits 1 when a bound is
+missed. `make bench-full` is the same at the whole sizes.
 
-    python -m scripts.bench                        everything: about six minutes
+    python -m scripts.bench                        everything: about a quarter of an hour
     python -m scripts.bench --only gas             gas alone: seconds
+    python -m scripts.bench --only city            10,000 projects, 100,000 records; ten times as many with --full
     python -m scripts.bench --only cad-trust       1,000 projects listed and imported; 10,000 with --full
     python -m scripts.bench --only reconciliation  100,000 blocks a side; 1,000,000 with --full
+    python -m scripts.bench --only city --projects 1000   another size of city
     python -m scripts.bench --records 5000         the replay bounded to its first 5,000 records
     python -m scripts.bench --write-gas-snapshot   contracts/gas-snapshot.json anew, after a change that is meant
 
@@ -28,6 +31,7 @@ from hub.logs import configure_logs
 from hub.settings import LogFormat, load_settings
 from scripts.bench.bounds import Bound
 from scripts.bench.cad_trust import measure_cad_trust
+from scripts.bench.city import ALL_PROJECTS, PROJECTS, CityFigures, measure_city
 from scripts.bench.gas import SIZES, SNAPSHOT, GasFigures, measure_gas
 from scripts.bench.illustrative import write_reports
 from scripts.bench.reconciliation import ALL_BLOCKS, BLOCKS, ReconciliationFigures, measure_reconciliation
@@ -37,6 +41,7 @@ from scripts.compile import ROOT
 ILLUSTRATIVE_RECORDS = 39_000
 """As many as the CDM registry had in August 2023, where the reports are not there."""
 
+_PARTS = ("gas", "replay", "city", "reconciliation", "cad-trust")
 _TOLD = Console(stderr=True)
 
 
@@ -48,19 +53,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         gas = measure_gas() if chosen.only in (None, "gas") else None
         replay = _measure_replay(chosen.reports, chosen.records) if chosen.only in (None, "replay") else None
+        city = _measure_city(chosen.projects, full=chosen.full) if chosen.only in (None, "city") else None
         listed = measure_cad_trust(full=chosen.full) if chosen.only in (None, "cad-trust") else None
         reconciled = _measure_reconciliation(full=chosen.full) if chosen.only in (None, "reconciliation") else None
     except YrdhubError as failed:
         _TOLD.print(failed.to_panel())
         return 2
-    bounds = [bound for figures in (gas, replay, reconciled, listed) if figures for bound in figures.bounds()]
+    bounds = [bound for figures in (gas, replay, city, reconciled, listed) if figures for bound in figures.bounds()]
     if chosen.json:
-        parts = {"gas": gas, "replay": replay, "reconciliation": reconciled, "cad_trust": listed}
+        parts = {"gas": gas, "replay": replay, "city": city, "reconciliation": reconciled, "cad_trust": listed}
         measured = {name: figures.to_json() if figures else None for name, figures in parts.items()}
         print(json.dumps(measured | {"bounds": [bound.to_json() for bound in bounds]}, indent=1, ensure_ascii=False))
     else:
         console = Console()
-        tables = [*_shown(gas, replay), *(one.table() for one in (reconciled, listed) if one), _bounds_table(bounds)]
+        more = [one.table() for one in (city, reconciled, listed) if one]
+        tables = [*_shown(gas, replay), *more, _bounds_table(bounds)]
         for table in tables:
             console.print(table)
     return 0 if all(bound.kept for bound in bounds) else 1
@@ -68,8 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description="Measure gas, speed and memory.")
-    parser.add_argument("--only", choices=("gas", "replay", "reconciliation", "cad-trust"), help="one part alone")
+    parser.add_argument("--only", choices=_PARTS, help="one part alone")
     parser.add_argument("--full", action="store_true", help="the whole sizes, not a tenth of them")
+    parser.add_argument(
+        "--projects", type=int, help="projects of the city, a multiple of 100 [10,000; 100,000 with --full]"
+    )
     parser.add_argument("--records", type=int, help="replay no more than so many issuances and cancellations")
     parser.add_argument("--reports", type=Path, help="folder of CDM reports [cdm in YRDHUB_DATA or ../shared/data]")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -101,6 +111,10 @@ def _measure_replay(reports: Path | None, records: int | None) -> ReplayFigures:
 
 def _measure_reconciliation(*, full: bool) -> ReconciliationFigures:
     return measure_reconciliation(ALL_BLOCKS if full else BLOCKS)
+
+
+def _measure_city(projects: int | None, *, full: bool) -> CityFigures:
+    return measure_city(projects or (ALL_PROJECTS if full else PROJECTS), watch=_TOLD.print)
 
 
 class _Shown:

@@ -66,7 +66,9 @@ class IllustrativeCity:
                 "项目": [(1, _project(number, 0)) for number in some],
                 "核证": [(1, _verification(number)) for number in some],
                 "签发": [(1, _issuance(number, *issued)) for number in some for issued in _issued_at_first(number)],
-                "注销": [(1, _retirement(number, *retired)) for number in some for retired in _retired_at_first(number)],
+                "注销": [
+                    (1, _retirement(number, *retired)) for number in some for retired in _retired_at_first(number)
+                ],
             }
             self._export(rows)
             written += sum(map(len, rows.values()))
@@ -123,7 +125,9 @@ class IllustrativeCity:
             content = encode_csv(rows)
             name = f"{kind}_{self._batch:06d}.csv"
             (out / name).write_bytes(content)
-            manifest.append([str(self._batch), name, str(len(versions)), str(first), str(self._change), digest(content)])
+            manifest.append(
+                [str(self._batch), name, str(len(versions)), str(first), str(self._change), digest(content)]
+            )
         (out / f"清单_{self._batch:06d}.csv").write_bytes(encode_csv(manifest))
         heartbeat = [HEARTBEAT_HEADER, [_AT, str(self._change), str(self._batch)]]
         (out / "心跳.csv").write_bytes(encode_csv(heartbeat))

@@ -86,6 +86,9 @@ FAULTS: Final[dict[str, tuple[tuple[str, int | None, dict[str, Any]], ...]]] = {
 RACES: Final = frozenset({"TransferNotOpen"})
 """Refusals that are nobody's fault: two cities answered one transfer at the same time, and the chain took the first."""
 
+MENDED: Final = frozenset({"file_damaged", "file_missing"})
+"""What the operator is told of a file that came wrong and whose records came from a snapshot then."""
+
 _STEPS_OF_REGISTRY = frozenset({"push"})
 
 
@@ -235,7 +238,7 @@ class FaultRun:
         assert counts["effects"].keys() <= {"booked"}, f"{office.name}: {counts} {refused}"
         # the result of this reconciliation goes with the next pass
         assert counts["documents"] in ({"undelivered": n, "refused": 0} for n in (0, 1)), f"{office.name}: {counts}"
-        assert faults == [], f"{office.name}: {faults}"
+        assert {code for code, *_ in faults} <= MENDED, f"{office.name}: {faults}"
 
     def assert_no_row_lost(self) -> None:
         """Whatever the registries show when they are read from the beginning is in the journals."""

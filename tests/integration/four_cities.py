@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from adapters.protocol import Holding, RegistryAdapter, WritesInstructions
+from adapters.protocol import Holding, RegistryAdapter, SeesBookings, WritesInstructions
 from adapters.sandbox.process import SandboxProcess
 from adapters.sync.city_holdings import CityHoldings
 from adapters.sync.effect_queue import Task
@@ -157,8 +157,12 @@ class CityOffice:
     # ------------------------------------------------------------ its sync
 
     def sync(self) -> PassReport:
-        """One pass in this process, everything opened anew."""
+        """One pass in this process, everything opened anew, over what the registry has published by now."""
         self.publish()
+        return self.sync_as_it_is()
+
+    def sync_as_it_is(self) -> PassReport:
+        """One pass in this process, whether the registry can publish or not."""
         with closing(self.adapter()) as adapter, self._open(adapter) as (engine, _):
             return engine.run_once()
 
@@ -206,7 +210,15 @@ class CityOffice:
             return 0
         with closing(self.adapter()) as adapter, self.journal() as journal:
             assert isinstance(adapter, WritesInstructions)
-            return sum(self._booked(journal, adapter, task) for task in journal.todo())
+            assert isinstance(adapter, SeesBookings)
+            tasks = journal.todo()
+            seen = adapter.sightings([task.effect.key for task in tasks])
+            done = {key: place for key, place in seen.items() if "已办" in place}  # typed before, and taken up
+            for key, place in done.items():
+                journal.settle_by_hand(key, by="示例经办人", reference=place)
+            return len(done) + sum(
+                self._booked(journal, adapter, task) for task in tasks if task.effect.key not in done
+            )
 
     def _booked(self, journal: Journal, adapter: WritesInstructions, task: Task) -> bool:
         try:
