@@ -9,6 +9,8 @@ PYTEST := $(BIN)/python -m pytest
 NODE_BIN := PATH="$(CURDIR)/.venv/bin:$$PATH" node_modules/.bin
 FORGE = $(firstword $(wildcard node_modules/@foundry-rs/forge-*/bin/forge) forge)
 SOAK_OPERATIONS ?= 1000000
+SEEDS ?= 300
+FIRST_SEED ?= 1
 
 .PHONY: help
 help: ## This list
@@ -87,6 +89,10 @@ storage-layout: setup ## Write contracts/storage-layout.json anew (after `make a
 .PHONY: soak
 soak: setup ## The property test of the laws with a million operations
 	@YRDHUB_SOAK_OPERATIONS=$(SOAK_OPERATIONS) $(PYTEST) -s --timeout=0 tests/contracts/test_laws.py
+
+.PHONY: soak-cities
+soak-cities: setup ## Four cities through random faults and kills, SEEDS times (300); ends in equal books on all sides
+	@$(BIN)/python -m tests.integration.fault_run --seeds $(SEEDS) --first $(FIRST_SEED)
 
 .PHONY: lock
 lock: setup ## Resolve dependencies anew and write the lock files

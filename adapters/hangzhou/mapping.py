@@ -11,6 +11,7 @@ from adapters.city.feed import REISSUE_FIRST
 from adapters.city.mapping import CityMapping, EffectForm, HoldingLine
 from adapters.city.records import CityRecord
 from adapters.city.shapes import Names, shapes
+from adapters.city.sql_books import SqlBooksForm
 from adapters.city.sql_feed import SqlForm
 from adapters.hangzhou.values import (
     HABITS,
@@ -189,6 +190,7 @@ NUMBER: Final = "变更号"
 LEADING: Final = (NUMBER, "版次")
 """What every row of a record begins with: the number of the change, and which version of the record it made."""
 _HOLDING: Final = (
+    "持仓号",
     *("归属", "系列", "每号千克", "起号", "止号", "数量_千克", "账号", "状态码", "冻结", "签发号", "关联号"),
     "现持有地",
 )
@@ -285,4 +287,10 @@ FORM: Final = SqlForm(
     booked=frozenset({1, 2}),  # 2: booked before under this key; 9: refused
     reference=NUMBER,
     reason="说明",
+)
+BOOKS: Final = SqlBooksForm(
+    changes=Relation(_SCHEMA, "持仓变更", ("变更序", "变更时间", *_HOLDING)),
+    number="变更序",
+    at="变更时间",
+    line="持仓号",
 )

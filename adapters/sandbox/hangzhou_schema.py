@@ -64,6 +64,7 @@ CREATE FUNCTION 登记.记持仓变更() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE 末 bigint; 数 bigint;
 BEGIN
     SELECT count(*) INTO 数 FROM 行;
+    IF 数 = 0 THEN RETURN NULL; END IF;
     UPDATE 登记.计数 SET 值 = 值 + 数 WHERE 名称 = '持仓变更序' RETURNING 值 INTO 末;
     INSERT INTO 登记.持仓变更 (变更序, 持仓号) SELECT 末 - 数 + row_number() OVER (ORDER BY 持仓号), 持仓号 FROM 行;
     RETURN NULL;
@@ -75,7 +76,7 @@ CREATE TRIGGER 改 AFTER UPDATE ON 登记.持仓 REFERENCING NEW TABLE AS 行
 CREATE TRIGGER 去 AFTER DELETE ON 登记.持仓 REFERENCING OLD TABLE AS 行
     FOR EACH STATEMENT EXECUTE FUNCTION 登记.记持仓变更();
 """
-"""Which lines of 登记.持仓 came, changed or went: numbered like the changes, once a statement. A line keeps its 持仓号."""
+"""Which lines of 登记.持仓 came, changed or went, numbered like the records' changes. A line keeps its 持仓号."""
 
 
 def create(connection: psycopg.Connection[Any], reader_password: str, owner_password: str) -> None:
@@ -150,7 +151,7 @@ def show(connection: psycopg.Connection[Any], changed: Changed) -> None:
     sources = {
         # asked once a query, so that a fault slows a reading and not a row
         "变更目录": "登记.变更 WHERE (SELECT 登记.停顿('slow')) AND (SELECT 登记.停顿('timeout_on_read'))",
-        "持仓变更": f"(SELECT c.*, {held} FROM 登记.持仓变更 c LEFT JOIN 登记.持仓 h USING (持仓号)) AS 变更",
+        "持仓变更": f"(SELECT c.*, {held} FROM 登记.持仓变更 c LEFT JOIN 登记.持仓 h USING (持仓号)) AS 变更",  # noqa: S608
         "系统状态": "(SELECT '330100' AS 单位代码, (SELECT 值 FROM 登记.计数 WHERE 名称 = '变更号') AS 最新变更号,"  # noqa: S608
         f" ({_NOW} + make_interval(secs => {offset}))::timestamp(0) AS 系统时间,"
         " (SELECT max(时间) FROM 登记.心跳) AS 心跳时间) AS 状态",

@@ -139,7 +139,8 @@ class WorkbookFace:
         self.book.take_up()
         booked = self._book_typed()
         if int(self.storage.setting("written_seq", "0")) != self._written:
-            self._rewrite()  # the registry was put back from a backup
+            self._forget_lost_bookings()  # the registry was put back from a backup, and its workbook with it
+            self._rewrite()
         elif self._write_changes() or booked or not self.book.file.exists():
             self._save()
 
@@ -163,6 +164,16 @@ class WorkbookFace:
         self._write_holdings()
         self._note_written(self.storage.latest_seq())
         self._save()
+
+    def _forget_lost_bookings(self) -> None:
+        sheet = self.book.sheet(BOOKINGS)
+        sheet.rows[:] = [row for row in sheet.rows if row.banner or not self._is_lost(row)]
+
+    def _is_lost(self, row: SheetRow) -> bool:
+        """Whether a row says that it was booked, and the books know nothing of it."""
+        number = str(row.cells.get(RESULT_NOTE) or "").removeprefix("登记").removesuffix("号")
+        booked = row.cells.get(RESULT) == DONE and number.isdigit()
+        return booked and self.effects.lookup(f"HF-BOOKING-{number}") is None
 
     def _note_written(self, seq: int) -> None:
         self.storage.set_setting("written_seq", str(seq))

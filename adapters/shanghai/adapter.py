@@ -10,27 +10,21 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, ValidationError, field_validator
 
-from adapters.city.books import holding
 from adapters.city.canonical import City, translate
-from adapters.city.columns import check_names, member, one_of, text
+from adapters.city.columns import check_names
 from adapters.city.settings import CitySettings, read_settings
 from adapters.city.telling import NotTellable, native_key, told
-from adapters.protocol import Effect, Health, Holding, NativeRecord, Page, Receipt, RegistryProfile
-from adapters.shanghai.mapping import PURPOSES, REISSUE_FIRST, SHAPES, STATUSES, read_units, write_told
+from adapters.protocol import ChangedLines, Effect, Health, Holding, NativeRecord, Page, Receipt, RegistryProfile
+from adapters.shanghai.books import ShanghaiBooks
+from adapters.shanghai.mapping import PURPOSES, REISSUE_FIRST, SHAPES, write_told
 from adapters.transports.rest import Answer, RestClient, RestLimits
 from hub.errors import ConfigurationWrong, RecordRefused, RetryLater, YrdhubError
 from mutual_recognition.documents import Json
 from mutual_recognition.records import Record
-from mutual_recognition.refusal import Refusal
 
 BASE: Final = "api/v1"
 _LINE: Final = ("变更序号", "类别", "编号", "版本", "操作", "更新时间", "内容")
 _PAGE: Final = ("数据", "下一游标", "还有更多")
-_HOLDING: Final = (
-    *("归属地", "系列号", "每号千克", "起始号", "终止号", "数量_吨"),
-    *("账户", "状态", "是否冻结", "签发编号", "关联编号", "现持有方"),
-)
-_SNAPSHOT_TRIES: Final = 5
 
 
 class ShanghaiSettings(CitySettings):
@@ -83,6 +77,7 @@ class ShanghaiAdapter:
             read_seconds=settings.read_seconds, attempts=settings.attempts, longest_wait=settings.longest_wait
         )
         self._client = RestClient(settings.url, settings.token_file, limits, trust_environment=settings.use_proxy)
+        self._books = ShanghaiBooks(self._page, self._city, f"{settings.url} chiyou")
 
     @property
     def profile(self) -> RegistryProfile:
@@ -149,17 +144,24 @@ class ShanghaiAdapter:
         change = cursor.partition(":")[0]
         raise _put_back(f"change {change} is not the one that was read", f"{self._settings.url} change feed")
 
-    def _page(self, path: str, at: str) -> Any:
+    def _page(self, path: str, at: str, *fields: str) -> Any:
+        """A page of a list after a cursor, with these fields beside those of every page."""
+
         def check(answer: Answer) -> None:
-            if answer.ok and path == "biangeng":
+            if not answer.ok:
+                return
+            if path == "biangeng":
                 _check_advances(answer, at)
+            elif "起始游标" in fields and isinstance(answer.body, dict) and answer.body.get("起始游标", at) != at:
+                begins = answer.body["起始游标"]
+                raise _cut_short(f"the page for cursor {at} is one for another cursor", begins, answer.where)
 
         answer = self._client.get(f"{BASE}/{path}", check=check, youbiao=at, tiaoshu=self._settings.page_size)
         if not answer.ok:
             raise _not_given(answer)
         if not isinstance(answer.body, dict):
             raise _schema("a page is an object", answer.body, answer.where)
-        check_names([*_PAGE, *(["截至变更序号"] if path == "chiyou" else [])], answer.body, answer.where)
+        check_names([*_PAGE, *fields], answer.body, answer.where)
         if not isinstance(answer.body["数据"], list) or not isinstance(answer.body["还有更多"], bool):
             raise _schema("数据 is a list and 还有更多 a truth value", answer.body["还有更多"], answer.where)
         return answer.body
@@ -276,49 +278,17 @@ class ShanghaiAdapter:
     # ---------------------------------------------------------------- books
 
     def holdings(self) -> Iterable[Holding]:
-        """The registry's unit holdings at one change sequence. Raises RetryLater when they keep changing while read."""
-        for _ in range(_SNAPSHOT_TRIES):
-            lines = self._holdings_once()
-            if lines is not None:
-                return [self._holding(line) for line in lines]
-        raise RetryLater(
-            f"the registry's books changed {_SNAPSHOT_TRIES} times while they were read",
-            code="books_changing",
-            where=f"{self._settings.url} chiyou",
-            remedy="reconcile at a quieter time",
-        )
+        """The registry's unit holdings at one change sequence, each with its number. Raises RetryLater when they keep
+        changing while read."""
+        return self._books.holdings()
 
-    def _holdings_once(self) -> list[Json] | None:
-        lines: list[Json] = []
-        at, sequence, more = "0", None, True
-        while more:
-            body = self._page("chiyou", at)
-            if sequence not in (None, body["截至变更序号"]):
-                return None
-            sequence = body["截至变更序号"]
-            lines += body["数据"]
-            more = body["还有更多"]
-            if more and body["下一游标"] == at:
-                raise _cut_short("a page of holdings comes again", at, f"{self._settings.url} chiyou")
-            at = body["下一游标"]
-        return lines
+    def holdings_cursor(self) -> str:
+        """See ChangedHoldings."""
+        return self._books.cursor()
 
-    def _holding(self, line: Json) -> Holding:
-        where = f"{self._settings.url} chiyou"
-        check_names(_HOLDING, line, where)
-        try:
-            units = read_units(line)
-            status = one_of(STATUSES)(line["状态"])
-            elsewhere = member(line["现持有方"]) if text(line["现持有方"]) else 0
-        except Refusal as refusal:
-            raise ConfigurationWrong(
-                f"a holding cannot be read: {refusal.reason}",
-                code="holding_unreadable",
-                what=refusal.value,
-                where=where,
-                remedy="have the registry correct its books, or change the mapping",
-            ) from refusal
-        return holding(units, status, elsewhere, self._city, where)
+    def holdings_since(self, cursor: str) -> Iterator[ChangedLines]:
+        """See ChangedHoldings. Raises RetryLater, ConfigurationWrong."""
+        return self._books.since(cursor)
 
     def close(self) -> None:
         """Ends the connections."""

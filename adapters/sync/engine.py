@@ -40,6 +40,8 @@ _DELIVER = 500
 _FAR_AHEAD = 1_200
 _NOT_FINAL_AFTER = 60.0
 _LOOK_FOR_GAP_AFTER = 3.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
+"""Seconds between two looks for a block: a quick chain is not waited for long, a slow one not asked all the time."""
 _MOST_PLANNED = 40_000
 """Writes planned ahead of the final chain, or behind it and not yet forgotten: what bounds the memory of a pass."""
 
@@ -210,12 +212,13 @@ class SyncEngine:
         self._submitter.land()
         began = time.monotonic()
         give_up, look_for_gap = began + _NOT_FINAL_AFTER, began + _LOOK_FOR_GAP_AFTER
+        pause = _SHORTEST_PAUSE
         while self._journal.outstanding():
             position = self._advance()
             done, again = self._submitter.confirm(self._books, self._profile.member, position)
             finished += done
             if done or again:
-                give_up = time.monotonic() + _NOT_FINAL_AFTER
+                give_up, pause = time.monotonic() + _NOT_FINAL_AFTER, _SHORTEST_PAUSE
             elif time.monotonic() > give_up:
                 raise RetryLater(
                     "sent transactions are not final yet",
@@ -228,7 +231,8 @@ class SyncEngine:
                 if time.monotonic() > look_for_gap:
                     self._submitter.fill_gap()
                     look_for_gap = give_up
-                time.sleep(0.02)
+                time.sleep(pause)
+                pause = min(1.5 * pause, _LONGEST_PAUSE)
         return finished
 
     def _advance(self) -> int:

@@ -18,7 +18,6 @@ from adapters.sync.plan import Write
 from adapters.sync.rows import Decision, InboxRow
 from mutual_recognition.books import CarriedOut
 
-
 VERSIONS_APART = 10**9
 """Between the versions of a record before and after its registry was put back from a backup."""
 

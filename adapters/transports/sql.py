@@ -309,6 +309,13 @@ class Snapshot:
         )
         return self._lines(query, [first, limit])
 
+    def last(self, relation: Relation, number: str) -> Line | None:
+        """The row whose column `number` is the highest; None where there is none."""
+        query = sql.SQL("SELECT {} FROM {} ORDER BY {} DESC LIMIT 1").format(
+            relation.listed(), relation.identifier(), sql.Identifier(number)
+        )
+        return next(iter(self._lines(query, [])), None)
+
     def between(self, relation: Relation, number: str, first: int, last: int) -> list[Line]:
         """Rows whose column `number` lies between both, ends included, in its order."""
         query = sql.SQL("SELECT {} FROM {} WHERE {} BETWEEN %s AND %s ORDER BY {}").format(

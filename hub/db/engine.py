@@ -14,6 +14,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from hub.errors import ConfigurationWrong
 
 _BUSY_TIMEOUT_MS = 30_000
+_WAIT_FOR_READERS_MS = 1_000
+LONGEST_LOG = 128 * 2**20
+"""Bytes that SQLite's write-ahead log may grow to before it is begun anew."""
 
 
 def open_engine(url: str, *, durable: bool = True) -> Engine:
@@ -67,6 +70,30 @@ def check_reachable(engine: Engine) -> None:
             remedy="check that the server runs and the path can be written, or set YRDHUB_DATABASE_URL",
             code="database_unreachable",
         ) from unreachable
+
+
+def shorten_log(engine: Engine, longest: int = LONGEST_LOG) -> bool:
+    """Begins SQLite's write-ahead log anew where it is longer than `longest` bytes; returns whether it did.
+
+    SQLite does that by itself in a moment without readers only. Beside a long load there is none: the log would grow as
+    the load does, and every read looks through all of it. Readers of older moments are waited for, a second at most.
+    """
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or database in (None, "", ":memory:"):
+        return False
+    log = Path(f"{database}-wal")
+    if not log.exists() or log.stat().st_size <= longest:
+        return False
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_WAIT_FOR_READERS_MS}")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        told = cursor.fetchone()
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+        return told is not None and not told[0]
+    finally:
+        connection.close()
 
 
 class Prepared:

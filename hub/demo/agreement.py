@@ -17,6 +17,8 @@ from hub.commands.reconciling import lift_by, must_sign, open_reconciler, place_
 from hub.db import tables as t
 from hub.demo.cities import CITIES, HANGZHOU, SHANGHAI, City, city_of, title_of
 from hub.demo.filing import Filed
+from hub.demo.refusals import retirement_of
+from hub.demo.reverted import Reverted, send_to_be_refused
 from hub.demo.samples import PURPOSE_OF_AN_EVENT
 from hub.demo.steps import Sheet, Step, expect
 from hub.demo.world import World
@@ -90,6 +92,7 @@ def dispute(world: World, filed: Mapping[str, Filed]) -> Step:
     held, others = _held_blocks(world)
     disputed = {("0x" + block.series.hex(), block.first) for block in result.blocks}
     expect(held == disputed, "the disputed blocks to be held, and no others", {"held": held, "disputed": disputed})
+    refused = _refuse_use(world)
     meanwhile = _goes_on(world, filed)
 
     registry.operate("misbook", ranges=[mine], status="available", member="")
@@ -106,8 +109,9 @@ def dispute(world: World, filed: Mapping[str, Filed]) -> Step:
         "every total stays as it was",
         f"reconciled: {' -> '.join(str(one['status']) for one in _stages(result))} ({_word(result)}): totals agree, "
         f"serials do not; exactly these {2 * SWAPPED} serials are named",
-        f"the {len(held)} unit blocks they lie in are held by Hangzhou's voter, and none of the other {others}; "
-        f"meanwhile {MEANWHILE_KG:,} kg of another block are retired as ever ({meanwhile})",
+        f"the {len(held)} unit blocks they lie in are held by Hangzhou's voter, and none of the other {others}: their "
+        f"holders' own keys cannot use them ({refused[0].refusal.error}, reverted), while {MEANWHILE_KG:,} kg "
+        f"of another block are retired as ever ({meanwhile})",
         f"mended in the database, compared again, confirmed (state {int(Status.COMPLETED_WITH_MANUAL_INTERVENTION)}), "
         f"and lifted by voters of {' and '.join(signers)}: nothing is held, and the roots are the same again",
     )
@@ -132,6 +136,7 @@ def dispute(world: World, filed: Mapping[str, Filed]) -> Step:
         "put_wrong": [list(one) for one in sorted(put_wrong)],
         "held_blocks": len(held),
         "other_blocks": others,
+        "refused": [one.to_json() for one in refused],
         "meanwhile_retired_kg": MEANWHILE_KG,
         "holds": [one["transaction"] for one in placed],
         "lifted_by": signers,
@@ -160,6 +165,24 @@ def _held_blocks(world: World) -> tuple[set[tuple[str, int]], int]:
         blocks = connection.execute(select(t.unit_blocks)).all()
     held = {(row.series, row.first) for row in blocks if row.holds}
     return held, len(blocks) - len(held)
+
+
+def _refuse_use(world: World) -> list[Reverted]:
+    """Each held block's holder tries to retire it, past its own registry and with its own key."""
+    with world.index.reader.connect() as connection:
+        blocks = [row for row in connection.execute(select(t.unit_blocks)).mappings() if row["holds"]]
+    return [
+        send_to_be_refused(
+            world.node,
+            world.deployment,
+            world.key(city_of(block["holder"]), "registrar"),
+            world.deployment.address("CreditLedger"),
+            retirement_of(block),
+            error="BlockHeld",
+            what=f"{title_of(block['holder'])} uses the held block from {block['first']}",
+        )
+        for block in blocks
+    ]
 
 
 def _goes_on(world: World, filed: Mapping[str, Filed]) -> str:

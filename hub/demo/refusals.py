@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 
 from hub.chain.codec import encode_call
 from hub.chain.keys import LocalSigner
@@ -121,16 +121,6 @@ def refuse_keys(world: World) -> Step:
     with world.index.reader.connect() as connection:
         query = select(t.unit_blocks).where(b.holder == SUZHOU.member, b.status == BlockStatus.AVAILABLE.value)
         block = connection.execute(query.limit(1)).mappings().one()
-    retire = {
-        "request": "0x" + "11" * 32,
-        "series": block["series"],
-        "blockFirst": block["first"],
-        "first": block["first"],
-        "last": block["last"],
-        "purpose": int(Purpose.VOLUNTARY),
-        "beneficiary": "0x" + "22" * 32,
-        "complianceYear": 0,
-    }
     filing = {
         "request": "0x" + "33" * 32,
         "native": "0x" + "44" * 32,
@@ -142,7 +132,7 @@ def refuse_keys(world: World) -> Step:
         "lineage": "0x" + "00" * 32,
     }
     ledger, methodologies = world.deployment.address("CreditLedger"), world.deployment.address("Methodologies")
-    retirement = encode_call("CreditLedger", "retire", [retire])
+    retirement = retirement_of(block)
     in_its_name = encode_call("Methodologies", "file", [SHANGHAI.member, filing])
     stranger, hangzhou = LocalSigner.random(), world.key(HANGZHOU, "registrar")
     suzhou_voter = world.key(SUZHOU, "voter")
@@ -171,3 +161,18 @@ def refuse_keys(world: World) -> Step:
     )
     sheet = Sheet("Refused by the chain", ("attempt", "block", "error", "in words"), tuple(rows))
     return Step("keys", "Refused: another city's key", lines, (sheet,), {"refused": told})
+
+
+def retirement_of(block: RowMapping) -> bytes:
+    """The call that would retire a whole unit block (a row of `unit_blocks`), made without any registry."""
+    retire = {
+        "request": "0x" + "11" * 32,
+        "series": block["series"],
+        "blockFirst": block["first"],
+        "first": block["first"],
+        "last": block["last"],
+        "purpose": int(Purpose.VOLUNTARY),
+        "beneficiary": "0x" + "22" * 32,
+        "complianceYear": 0,
+    }
+    return encode_call("CreditLedger", "retire", [retire])

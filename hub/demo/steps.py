@@ -84,7 +84,7 @@ def books_sheet(registries: Sequence[Registry], title: str) -> Sheet:
         for (home, status), kg in books_kg(registry).items():
             rows.append((registry.city.title, title_of(home), _REGISTRY_WORDS.get(status, status), kg))
     if not rows:
-        rows.append((" and ".join(registry.city.title for registry in registries), "-", "nothing yet", 0))
+        rows.append((", ".join(registry.city.title for registry in registries), "-", "nothing yet", 0))
     return Sheet(title, ("registry", "credits of", "status in its own books", "kg"), tuple(rows))
 
 

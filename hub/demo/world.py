@@ -36,6 +36,7 @@ MARK = "demo.json"
 """Its presence says that a folder is a demo's, and may be deleted with all that is in it."""
 
 _PASSES_AT_MOST = 20
+_SHOWN_OF_LOG = 400
 _STARTS_WITHIN = 120.0
 """Seconds that a sandbox may take on a busy machine; PostgreSQL makes its data folder first."""
 
@@ -86,8 +87,8 @@ class World:
         return self.keys[city.name, role]
 
     def sync_all(self, *, clerks: bool = True) -> dict[str, PassReport]:
-        """Passes of every registry's sync, in turn, until each has had one that found nothing to do, and the chain has no
-        block since that any of them has not seen. Sums by city.
+        """Passes of every registry's sync, in turn, until each has had one that found nothing to do and has seen the
+        chain's last block. Sums by city.
 
         `clerks`: what a person has to book is booked by simulated clerks after each pass; otherwise it is left on the
         work lists. Raises StopAndTell when rounds find something to do for ever.
@@ -227,9 +228,9 @@ def _await(started: Future[SandboxProcess], city: City, process: SandboxProcess)
     try:
         started.result()
     except SandboxNotRunning as failed:
-        said = str(failed).strip().splitlines()
+        said = " ".join(str(failed).split())
         raise ConfigurationWrong(
-            f"{city.title}'s registry, {city.speaks}, does not start: {said[-1] if said else 'it says nothing'}",
+            f"{city.title}'s registry, {city.speaks}, does not start: ... {said[-_SHOWN_OF_LOG:]}",
             where=str(process.log),
             remedy="run `make setup`, which installs PostgreSQL with the rest; `yrdhub doctor` says what else may be "
             "missing"

@@ -23,7 +23,7 @@ from hub.chain.deployment import Deployment
 from hub.chain.events import ChainEvent, RawLog, decode
 from hub.chain.follow import BlockRange, Reorganised, find_common, ranges
 from hub.db import tables
-from hub.db.engine import Prepared
+from hub.db.engine import Prepared, shorten_log
 from hub.db.migrate import migrate
 from hub.errors import ConfigurationWrong, StopAndTell
 from hub.index.digest import Digest, digest_of
@@ -113,6 +113,7 @@ class Indexer:
                 for piece in ranges(self._node, next_block, parent, list(self._deployment.addresses.values())):
                     events += self._apply(piece)
                     next_block = piece.last + 1
+                    shorten_log(self._engine)
                     if on_progress is not None:
                         on_progress(Progress(piece.last, head, events))
                 return Progress(next_block - 1, max(head, next_block - 1), events)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from adapters.city.sql_feed import SqlFeedAdapter
+from adapters.city.sql_books import SqlBooksAdapter
 from adapters.hangzhou.adapter import create as open_hangzhou
 from adapters.hefei.adapter import HefeiAdapter
 from adapters.hefei.adapter import create as open_hefei
@@ -67,7 +67,7 @@ def suzhou_adapter(process: SandboxProcess, **settings: Any) -> SuzhouAdapter:
     )
 
 
-def hangzhou_adapter(process: SandboxProcess, **settings: Any) -> SqlFeedAdapter:
+def hangzhou_adapter(process: SandboxProcess, **settings: Any) -> SqlBooksAdapter:
     return open_hangzhou(
         {
             "name": "hangzhou",

@@ -12,7 +12,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -25,7 +25,7 @@ from adapters.protocol import Holding, RegistryAdapter, SeesBookings, WritesInst
 from adapters.sandbox.process import SandboxProcess
 from adapters.sync.city_holdings import CityHoldings
 from adapters.sync.effect_queue import Task
-from adapters.sync.engine import PassReport
+from adapters.sync.engine import PassReport, SyncEngine
 from adapters.sync.journal import Journal
 from adapters.sync.reconcile import Result
 from hub.bootstrap import OpenIndex, open_sync
@@ -65,7 +65,7 @@ _IMPATIENT: Final[Mapping[str, Mapping[str, Any]]] = {
     "hangzhou": {"statement_seconds": 1, "operation_seconds": 4, "answer_seconds": 2, "page_size": 20},
     "hefei": {"page_size": 20},
 }
-_OPEN: Final = {
+_OPEN: Final[Mapping[str, Callable[..., RegistryAdapter]]] = {
     "shanghai": shanghai_adapter,
     "suzhou": suzhou_adapter,
     "hangzhou": hangzhou_adapter,
@@ -171,7 +171,7 @@ class CityOffice:
         return next(iter(self.world.passes([(self, breaking or Breaking())])))
 
     @contextmanager
-    def _open(self, adapter: RegistryAdapter) -> Iterator[tuple[Any, Journal]]:
+    def _open(self, adapter: RegistryAdapter) -> Iterator[tuple[SyncEngine, Journal]]:
         with open_sync(self.world.index, adapter, self.signer, self.journal_file, asset_key=ASSET_KEY) as parts:
             yield parts
 
@@ -189,7 +189,9 @@ class CityOffice:
     def held(self) -> dict[str, str]:
         """Why records are held: code by native id."""
         with self.journal() as journal:
-            return {row["native_id"]: str((row["reason"] or {}).get("chain_error") or row["code"]) for row in journal.held()}
+            return {
+                row["native_id"]: str((row["reason"] or {}).get("chain_error") or row["code"]) for row in journal.held()
+            }
 
     def reconcile(self) -> Result:
         """As `yrdhub reconcile` does it."""
@@ -199,6 +201,8 @@ class CityOffice:
 
     def no_waits(self) -> None:
         """The clock moved on: whatever was to be offered again later is due now."""
+        if not self.journal_file.exists():
+            return
         with closing(sqlite3.connect(self.journal_file, timeout=30)) as database, database:
             database.execute("UPDATE effects SET next_attempt_at = 0")
 
@@ -377,7 +381,7 @@ def _outcome(answer: Connection) -> PassMade:
 
 @contextmanager
 def open_city_world(folder: Path, cities: Sequence[str] = tuple(MEMBERS)) -> Iterator[CityWorld]:
-    """A new world in `folder`: everybody's methodologies recognised by everybody, much verified, nothing issued of it."""
+    """A new world in `folder`: everybody recognises everybody's methodologies; much is verified, and not issued yet."""
     with ExitStack() as stack:
         chain = stack.enter_context(EmbeddedChain(folder / "chain", port=0, save_interval=600))
         node = stack.enter_context(Node(chain.rpc_url))

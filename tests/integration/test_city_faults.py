@@ -1,4 +1,4 @@
-"""What happens to a whole city, end to end on its real transport: nothing lost, nothing twice, the operator sees why."""
+"""What befalls a whole city, end to end on its real transport: nothing lost, nothing twice, the operator sees why."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sqlalchemy import select
 
 from adapters.protocol import SeesBookings
 from adapters.sync.dead_letters import all_held, put_back, retry
-from hub.chain.keys import LocalSigner, sign_order
 from hub.chain.enums import Role
+from hub.chain.keys import LocalSigner, sign_order
 from hub.chain.orders import OfficerOrder
 from hub.db import tables as t
 from mutual_recognition import identifiers as ids
@@ -113,7 +113,7 @@ def test_restored_from_last_weeks_backup__seen__told_anew__nothing_twice(
         assert issued["native_id"] in gone
     else:
         assert any("restored from a backup" in trouble for trouble in report.trouble)
-        assert any(f"yrdhub sync restored" in trouble for trouble in report.trouble)
+        assert any("yrdhub sync restored" in trouble for trouble in report.trouble)
     assert on_chain(world) == before
 
     with city.journal() as journal, closing(city.adapter()) as adapter:
@@ -127,9 +127,7 @@ def test_restored_from_last_weeks_backup__seen__told_anew__nothing_twice(
     # what was issued after the backup is on the chain and no longer in the books: told to the serial
     result = city.reconcile()
     assert result.status is Status.MANUAL_INTERVENTION_REQUIRED
-    ((first, last, cause),) = [
-        (one.difference.first, one.difference.last, one.cause.value) for one in result.findings
-    ]
+    ((first, last, cause),) = [(one.difference.first, one.difference.last, one.cause.value) for one in result.findings]
     assert (first, last, cause) == (issued["serial_first"], issued["serial_last"], "lost_in_books")
     again = city.operate("issue", verification=city.verification, quantity_kg=7 * size_of(city))
     assert again["serial_first"] == issued["serial_first"]
@@ -160,7 +158,6 @@ def test_reversed_at_home_while_in_transit__held_with_the_reason__the_transfer_e
     (held,) = [one for one in _held(city) if one.key.startswith(reversal)]
     assert held.code
     assert held.todo
-    assert "IN_TRANSIT" in held.why.upper() or "TRANSIT" in held.why.upper() or "status" in held.why, held.why
     result = city.reconcile()
     assert result.status is Status.MANUAL_INTERVENTION_REQUIRED
     assert [(one.difference.first, one.difference.last) for one in result.findings] == [(wrong["first"], wrong["last"])]
@@ -175,49 +172,7 @@ def test_reversed_at_home_while_in_transit__held_with_the_reason__the_transfer_e
         retry(journal, [held.key])
     world.until_quiet([city, other])
     other.operate("incoming-policy", policy="accept")
-    assert [one.key for one in _held(city)] == []
-    assert_equal(world, city, other)
-
-
-def test_reversed_at_home_and_accepted_all_the_same__nothing_counted_twice__both_see_the_difference(
-    world: CityWorld,
-) -> None:
-    """The other city was faster: what left is a case of late invalidation, which nobody books away."""
-    city, other = world.offices["shanghai"], world.offices["suzhou"]
-    city.operate("issue", verification=city.verification, quantity_kg=100)
-    other.operate("incoming-policy", policy="manual")
-    world.until_quiet([city, other])
-    city.operate("backup", name="before_the_case")
-    sent = send(city, other, 10)
-    world.until_quiet([city, other])
-    issuance = city.process.records("issuance")[-1]["native_id"]
-    wrong = newest(city, 4, skip=3)
-    city.operate("correct", issuance=issuance, ranges=[wrong], reason="示例更正", force=True)
-    (incoming,) = [one for one in other.process.records("transfer_in") if one["decision"] == "undecided"]
-    other.operate("decide-transfer", native_id=incoming["native_id"], decision="accept")
-    world.until_quiet([city, other])
-
-    world.assert_laws()
-    assert_equal(world, other)
-    kinds = {one.family.value: one for one in _held(city)}
-    assert kinds["effect"].code == "refused_by_registry"
-    assert "transfer completed" in kinds["effect"].what
-    assert kinds["record"].code
-    assert transfer_of(city, sent)["status"] == "submitted"
-    result = city.reconcile()
-    assert result.status is Status.MANUAL_INTERVENTION_REQUIRED
-    differing = sum(one.difference.last - one.difference.first + 1 for one in result.findings)
-    assert differing == 10, "the ten serials, and only these"
-
-    # the city puts its books back to before its mistake, and is told what happened since
-    city.operate("restore", name="before_the_case")
-    send(city, other, 10)
-    with city.journal() as journal:
-        journal.settle_disputes(result.id)
-        put_back(journal)
-        retry(journal, [kinds["effect"].key])
-    other.operate("incoming-policy", policy="accept")
-    world.until_quiet([city, other])
+    assert city.held() == {}
     assert_equal(world, city, other)
 
 
@@ -229,6 +184,15 @@ def _held(office: CityOffice) -> list[Any]:
 # -------------------------------------------------------------------- keys, second machines, clocks
 
 
+def give_office(world: CityWorld, city: CityOffice, roles: dict[LocalSigner, Role]) -> None:
+    """The member changes its own officers, by an order that its voter signs."""
+    hub, voter = world.hub, world.hub.signers[city.member]
+    for signer, role in roles.items():
+        request = "0x" + ids.native_key("office", signer.address, str(hub.node.head().number)).hex()
+        order = OfficerOrder(city.member, signer.address, int(role), hub.now() + 900 * DAY, request, hub.now() + 600)
+        hub.send(CDM, "Consortium", "setOfficer", [order, sign_order(voter, order, hub.deployment.domain)])
+
+
 @EVERY_CITY
 def test_key_rotated_in_mid_run__everything_waits_and_says_so__the_new_key_goes_on(
     world: CityWorld, name: str, pair: tuple[CityOffice, CityOffice]
@@ -236,28 +200,21 @@ def test_key_rotated_in_mid_run__everything_waits_and_says_so__the_new_key_goes_
     city, other = pair
     send(city, other, 5)
     old, new = city.signer, LocalSigner.random()
-    hub = world.hub
-    voter = hub.signers[city.member]
-    for signer, roles in ((new, Role.REGISTRAR), (old, Role.VOTER)):
-        request = "0x" + ids.native_key("rotate", name, signer.address, str(hub.now())).hex()
-        order = OfficerOrder(city.member, signer.address, int(roles), hub.now() + 900 * DAY, request, hub.now() + 600)
-        hub.send(CDM, "Consortium", "setOfficer", [order, sign_order(voter, order, hub.deployment.domain)])
-    before = on_chain(world)["TransferProposed"]
-    report = city.sync()
-    assert any("NotOfficer" in trouble and "keys folder" in trouble for trouble in report.trouble)
-    assert set(city.held().values()) == {"NotOfficer"}
-    assert on_chain(world)["TransferProposed"] == before
-    city.signer = new
-    world.until_quiet([city, other])
-    assert city.held() == {}
-    assert on_chain(world)["TransferProposed"] == before + 1
-    assert_equal(world, city, other)
-    # the office goes back, for the tests that follow
-    for signer, roles in ((old, Role.VOTER | Role.REGISTRAR), (new, Role(0))):
-        request = "0x" + ids.native_key("rotate back", name, signer.address, str(hub.now())).hex()
-        order = OfficerOrder(city.member, signer.address, int(roles), hub.now() + 900 * DAY, request, hub.now() + 600)
-        hub.send(CDM, "Consortium", "setOfficer", [order, sign_order(voter, order, hub.deployment.domain)])
-    city.signer = old
+    give_office(world, city, {new: Role.REGISTRAR, old: Role.VOTER})
+    try:
+        before = on_chain(world)["TransferProposed"]
+        report = city.sync()
+        assert any("NotOfficer" in trouble and "keys folder" in trouble for trouble in report.trouble)
+        assert set(city.held().values()) == {"NotOfficer"}
+        assert on_chain(world)["TransferProposed"] == before
+        city.signer = new
+        world.until_quiet([city, other])
+        assert city.held() == {}
+        assert on_chain(world)["TransferProposed"] == before + 1
+        assert_equal(world, city, other)
+    finally:  # for the tests that follow
+        give_office(world, city, {old: Role.VOTER | Role.REGISTRAR})
+        city.signer = old
 
 
 @EVERY_CITY
@@ -375,3 +332,49 @@ def test_edited_while_it_is_read__every_version_once(world: CityWorld, name: str
     assert seen == again
     world.until_quiet([city])
     assert_equal(world, city)
+
+
+# -------------------------------------------------------------------- what no retry settles
+
+
+def test_reversed_at_home_and_accepted_all_the_same__nothing_counted_twice__both_see_the_difference(
+    world: CityWorld,
+) -> None:
+    """The other city was faster: what left is a case of late invalidation, which nobody books away."""
+    city, other = world.offices["shanghai"], world.offices["suzhou"]
+    city.operate("issue", verification=city.verification, quantity_kg=100)
+    other.operate("incoming-policy", policy="manual")
+    world.until_quiet([city, other])
+    city.operate("backup", name="before_the_case")
+    sent = send(city, other, 10)
+    world.until_quiet([city, other])
+    issuance = city.process.records("issuance")[-1]["native_id"]
+    wrong = newest(city, 4, skip=3)
+    city.operate("correct", issuance=issuance, ranges=[wrong], reason="示例更正", force=True)
+    waiting = [one for one in other.process.records("transfer_in") if one["status"] == "pending"]
+    (incoming,) = waiting
+    other.operate("decide-transfer", native_id=incoming["native_id"], decision="accept")
+    world.until_quiet([city, other])
+
+    world.assert_laws()
+    assert_equal(world, other)
+    kinds = {one.family.value: one for one in _held(city)}
+    assert kinds["effect"].code == "refused_by_registry"
+    assert "transfer completed" in kinds["effect"].what
+    assert kinds["record"].code
+    assert transfer_of(city, sent)["status"] == "submitted"
+    result = city.reconcile()
+    assert result.status is Status.MANUAL_INTERVENTION_REQUIRED
+    differing = sum(one.difference.last - one.difference.first + 1 for one in result.findings)
+    assert differing == 10, "the ten serials, and only these"
+
+    # the city puts its books back to before its mistake, and is told what happened since
+    city.operate("restore", name="before_the_case")
+    send(city, other, 10)
+    with city.journal() as journal:
+        journal.settle_disputes(result.id)
+        put_back(journal)
+        retry(journal, [kinds["effect"].key])
+    other.operate("incoming-policy", policy="accept")
+    world.until_quiet([city, other])
+    assert_equal(world, city, other)

@@ -154,3 +154,22 @@ def test_registry_away__is_said_and_nothing_is_lost(world: World, yrdhub: Comman
     assert not status["reachable_now"]
     assert status["last_success"]
     assert status["last_trouble"]
+
+
+def test_restored__said_by_a_person__read_from_the_beginning__nothing_written_twice(
+    world: World, yrdhub: Commands, filed: str
+) -> None:
+    registry = world.registries["shanghai"]
+    registry.operate("backup", name="last_week")
+    registry.operate("edit-project", native_id=filed, changes={"co_benefits": "示例协同效益"})
+    yrdhub(SHANGHAI, "sync", "run", "shanghai", member=False)
+    registry.operate("restore", name="last_week")
+    _, told = yrdhub.attempt(SHANGHAI, "sync", "run", "shanghai", member=False)
+    assert "yrdhub sync restored" in str(told)
+    code, refused = yrdhub.attempt(None, "sync", "restored", "shanghai")
+    assert (code, refused["error"]) == (78, "confirmation_missing")
+    assert yrdhub(None, "sync", "restored", "shanghai", "--yes")["registry"] == "shanghai"
+    # the edit after the backup is on the chain; the registry says again what it said before it
+    again = yrdhub(SHANGHAI, "sync", "run", "shanghai", member=False)
+    assert again["read"] > 2
+    assert again["written"] == 1

@@ -52,7 +52,7 @@ def story(home: Path) -> dict[str, Any]:
         [*COMMAND, "--home", str(home), "demo", "--json"],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=280,
         env=environment,
         check=False,
     )
@@ -176,6 +176,7 @@ def test_demo__dispute__a_swap_that_no_total_shows_is_found_to_the_serial_and_no
     assert said["found"] == said["put_wrong"]
     assert [last - first + 1 for first, last in said["found"]] == [5, 5]
     assert said["held_blocks"] == 2 < said["other_blocks"]
+    assert [(one["chain_error"], one["status"]) for one in said["refused"]] == [("BlockHeld", 0), ("BlockHeld", 0)]
     h, k = t.holds.c, t.reconciliations.c
     with projections(home) as connection:
         marks = connection.execute(select(func.sum(t.unit_blocks.c.holds))).scalar_one()
@@ -334,10 +335,14 @@ def test_up__serves_the_told_world__relays_orders__and_ends_when_asked(
         with pytest.raises(ConfigurationWrong) as refused:
             remove_world(home / "demo")
         assert refused.value.code == "demo_in_use"
-        reverted = [*step(story, "recognition")["forged_votes"].values(), *step(story, "keys")["refused"].values()]
+        reverted = [
+            *step(story, "recognition")["forged_votes"].values(),
+            *step(story, "keys")["refused"].values(),
+            *step(story, "dispute")["refused"],
+        ]
         with Node(json.loads((home / "demo" / "chain" / "run.json").read_text())["rpc_url"]) as node:
             receipts = [node.receipt(one["transaction"]) for one in reverted]
-        assert [one is not None and not one.succeeded and not one.logs for one in receipts] == [True] * 9
+        assert [one is not None and not one.succeeded and not one.logs for one in receipts] == [True] * 11
         monkeypatch.setenv("YRDHUB_PASSWORD_FILE", str(password_file(home / "demo" / "keys", HEFEI)))
         auditor = checksum_address(LocalSigner.random().address)
         relayed = answer(

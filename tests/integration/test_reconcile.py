@@ -7,11 +7,12 @@ import hashlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -201,6 +202,42 @@ def test_reconcile__what_the_staff_just_did__is_in_flight_and_settles(world: Wor
     assert not result.record["disputed_blocks"]
     world.sync_all()
     assert reconcile(world, SUZHOU).status is Status.COMPLETED
+
+
+def test_reconcile__books_that_are_followed__cost_their_changes_and_a_difference_is_read_whole(
+    world: World, yrdhub: Commands
+) -> None:
+    """By the command: first whole, then a change alone; what a clerk put wrong is disputed only after a whole reading,
+    and what was never told to have changed is found by `--whole` and kept anew."""
+    registry = world.registries["shanghai"]
+    yrdhub.attempt(SHANGHAI, "reconcile", "shanghai", "--whole", member=False)
+    line = line_of(world, SHANGHAI, "available")
+    purpose = PURPOSE_OF_AN_EVENT["shanghai"]
+    registry.operate("retire", ranges=[part(line, 30, 2)], purpose=purpose, beneficiary="示例活动")
+    _, told = yrdhub.attempt(SHANGHAI, "reconcile", "shanghai", member=False)
+    assert (told["status"], told["books"]["whole_readings"]) == (5, 0)
+    assert 0 < told["books"]["lines_read"] < told["lines"]
+    assert told["registry_root"] == told["chain_root"]
+
+    wrong = part(line, 5, 3)
+    with misbooked(world, SHANGHAI, [wrong], status="retired"):
+        code, told = yrdhub.attempt(SHANGHAI, "reconcile", "shanghai", member=False)
+    assert (code, told["books"]["whole_readings"]) == (65, 1)
+    assert [(one["first"], one["last"]) for one in told["findings"]] == [(wrong["first"], wrong["last"])]
+
+    _, told = yrdhub.attempt(SHANGHAI, "reconcile", "shanghai", member=False)
+    assert (told["status"], told["books"]["whole_readings"]) == (5, 1), "restored: the cursor was refused"
+    with closing(sqlite3.connect(registry.process.home / "registry.sqlite", timeout=10)) as books, books:
+        books.execute("DROP TRIGGER holding_changed")  # the registry no longer tells
+    silent = part(line, 30, 2)
+    registry.operate("misbook", ranges=[silent], status="available")
+    _, told = yrdhub.attempt(SHANGHAI, "reconcile", "shanghai", member=False)
+    assert told["status"] == 5, "what was not told is not seen"
+    code, told = yrdhub.attempt(SHANGHAI, "reconcile", "shanghai", "--whole", member=False)
+    assert (code, told["books"]["kept_wrong"]) == (65, 2)
+    assert [(one["first"], one["last"]) for one in told["findings"]] == [(silent["first"], silent["last"])]
+    registry.operate("restore", name="before")
+    registry.journal.settle_disputes(told["reconciliation"])
 
 
 def test_reconcile__registry_away__start_denied_and_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

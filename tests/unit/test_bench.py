@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -12,9 +14,14 @@ from adapters.cdm.adapter import CdmAdapter
 from adapters.cdm.native import CdmCancellation, CdmIssuance
 from adapters.cdm.reports import CdmReports
 from adapters.protocol import NativeRecord, Page
+from adapters.suzhou.adapter import create
+from mutual_recognition.records import Issuance, Retirement
 from scripts.bench.bounds import Bound, Side
+from scripts.bench.city import CityFigures, CityRun
+from scripts.bench.city_process import Pass
 from scripts.bench.gas import GasFigures
 from scripts.bench.illustrative import write_reports
+from scripts.bench.illustrative_city import IllustrativeCity
 from scripts.bench.memory import PeakMemory
 from scripts.bench.replay import EARLY, FirstRecords, ReplayFigures, Step, growth, growth_beside_ceiling
 
@@ -142,3 +149,60 @@ def test_peak_memory__remembers_what_was_freed() -> None:
         memory._take()
         del held
     assert memory.peak >= before + 48 * 2**20
+
+
+def test_illustrative_city__is_read_whole_by_the_adapter_of_a_real_one__and_days_go_on(tmp_path: Path) -> None:
+    city = IllustrativeCity(tmp_path / "exchange", 20)
+    adapter = create(
+        {
+            "name": "illustrative",
+            "member": 320500,
+            "registry": "illustrative",
+            "folder": str(tmp_path / "exchange"),
+            "secret_file": str(tmp_path / "secret"),
+        }
+    )
+    assert city.export_all() == 20 * 12 + 1
+    first = list(adapter.read(""))
+    assert Counter(record.kind for page in first for record in page.records) == {
+        "方法学": 1,
+        "项目": 20,
+        "核证": 20,
+        "签发": 60,
+        "注销": 140,
+    }
+    days: list[list[Page]] = []
+    for _ in range(3):
+        city.export_day(10)
+        days.append(list(adapter.read((days[-1] if days else first)[-1].cursor)))
+    assert [Counter(record.kind for page in day for record in page.records) for day in days] == [
+        {"项目": 1, "签发": 3, "注销": 6}
+    ] * 3
+    pages = [page for read in (first, *days) for page in read]
+    assert not any(page.faults for page in pages)
+    records = [one for page in pages for record in page.records for one in adapter.translate(record)]
+    serials = [one.serials for one in records if isinstance(one, Issuance)]
+    assert len({s.first for s in serials}) == len(serials) == 69
+    retired = sorted((one.serials.first, one.serials.last) for one in records if isinstance(one, Retirement))
+    assert all(last < first for (_, last), (first, _) in pairwise(retired))
+    assert all(any(s.first <= first and last <= s.last for s in serials) for first, last in retired)
+
+
+def city_figures(**day: float) -> CityFigures:
+    def one(**changed: float) -> Pass:
+        known = {"records": 10, "written": 10, "held": 0, "seconds": 2.0, "cpu": 1.0, "chain_cpu": 0.5, "peak": 2**28}
+        return Pass(**(known | changed))  # type: ignore[arg-type]
+
+    idle = {"cpu": day.pop("idle_cpu")} if "idle_cpu" in day else {}
+    large = CityRun(1_000, one(), [one(seconds=9.0, cpu=9.0), one(**day)], [one(**idle)])
+    return CityFigures(10, large, CityRun(100, one(), [one(), one(cpu=1.5)], [one()]))
+
+
+def test_city_bounds__the_least_of_the_days_counts__alike_is_kept() -> None:
+    assert all(bound.kept for bound in city_figures().bounds())
+    assert city_figures().day_times_tenth == pytest.approx(1)
+
+
+@pytest.mark.parametrize("changed", [{"held": 1}, {"cpu": 1.3}, {"idle_cpu": 1.06}, {"peak": 2**28 + 400 * 2**20}])
+def test_city_bounds__beyond_one__misses_that_alone(changed: dict[str, float]) -> None:
+    assert sum(not bound.kept for bound in city_figures(**changed).bounds()) == 1

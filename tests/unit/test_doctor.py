@@ -77,3 +77,13 @@ def test_doctor__api_port_taken__says_by_whom(monkeypatch: pytest.MonkeyPatch) -
         found = finding("API port")
     assert found.verdict is Verdict.OPTIONAL
     assert f"pid {os.getpid()}" in found.found
+
+
+def test_doctor__no_postgresql_server__is_a_note_that_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert finding("PostgreSQL").verdict is Verdict.OK
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("pathlib.Path.glob", lambda self, pattern: iter(()))
+    found = finding("PostgreSQL")
+    assert found.verdict is Verdict.OPTIONAL
+    assert "make setup" in (found.remedy or "")

@@ -114,7 +114,7 @@ transfers = Table(
     id32("request"),
     *seen(),
     Index("ix_transfers_block_number", "block_number", "log_index"),
-    Index("ix_transfers_from_member", "from_member"),
+    Index("ix_transfers_from_member", "from_member", "status"),
     Index("ix_transfers_to_member", "to_member"),
 )
 
