@@ -21,8 +21,15 @@ from urllib.parse import parse_qsl
 import typer
 from fastapi import Body, FastAPI, Request, Response
 
-from adapters.antchain.signing import SIGN_TYPE, answer_signature, matches, signature
-from adapters.antchain.wire import LARGEST_PAGE, METHOD, SMALLEST_PAGE, VERSION
+from adapters.sandbox.antchain_gateway import (
+    LARGEST_PAGE,
+    METHOD,
+    SIGN_TYPE,
+    SMALLEST_PAGE,
+    VERSION,
+    is_signed,
+    signed,
+)
 from adapters.sandbox.faults import Faults
 from adapters.sandbox.server import listen, serve, url_of, write_whole
 
@@ -76,10 +83,10 @@ class Platform:
 
     def refusal(self, query: Mapping[str, str], parameters: Mapping[str, str]) -> tuple[str, str] | None:
         """Why the gateway refuses a request; None when it does not."""
-        signed = {name: value for name, value in query.items() if name != "sign"} | dict(parameters)
+        covered = {name: value for name, value in query.items() if name != "sign"} | dict(parameters)
         if query.get("access_key") != self.access_key or query.get("sign_type") != SIGN_TYPE:
             return "ACCESS_DENIED", "access key or sign_type"
-        if not matches(query.get("sign", ""), signature(signed, self.secret)):
+        if not is_signed(covered, query.get("sign", ""), self.secret):
             return "SIGN_INVALID", "the signature is not that of these parameters"
         now = self.faults.now()
         try:
@@ -158,7 +165,7 @@ def gateway(platform: Platform) -> FastAPI:
 
 def _signed(response: Mapping[str, Any], secret: str) -> str:
     text = json.dumps(response, ensure_ascii=False)
-    return f'{{"response": {text}, "sign": "{answer_signature(text, secret)}"}}'
+    return f'{{"response": {text}, "sign": "{signed(text, secret).decode()}"}}'
 
 
 def _answer(response: Mapping[str, Any], secret: str) -> Response:

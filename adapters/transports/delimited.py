@@ -177,7 +177,8 @@ class _Records:
             except StopIteration:
                 return
             except _RecordTooLong:
-                yield self._broken(f"a quotation mark opens here and {self._form.lines_per_record} lines on is not closed")
+                lines = self._form.lines_per_record
+                yield self._broken(f"a quotation mark opens here and {lines} lines on is not closed")
                 self.take_back()
                 continue
             except csv.Error as error:

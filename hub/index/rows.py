@@ -21,8 +21,8 @@ Key: TypeAlias = tuple[Any, ...]
 Row: TypeAlias = dict[str, Any]
 
 _CACHE_ROWS = 60_000
-_LARGE_ROWS = {"holding_nodes": 8_000}
-"""Fewer of tables whose rows are large: a leaf of a tree is a kilobyte."""
+_CACHE_ROWS_OF = {"holding_nodes": 8_000, "serial_events": 0, "requests": 0, "retirements": 0}
+"""Fewer of tables whose rows are large (a leaf of a tree is a kilobyte), none of those that no projector reads."""
 
 
 class RowMissing(LookupError):
@@ -101,7 +101,7 @@ class Rows:
                 self._upsert(table).run_many(self._connection, kept)
             written += len(keys)
             keys.clear()
-            if len(cache) > _LARGE_ROWS.get(name, _CACHE_ROWS):
+            if len(cache) > _CACHE_ROWS_OF.get(name, _CACHE_ROWS):
                 cache.clear()
         self._connection = None
         return written

@@ -1,16 +1,13 @@
 """How fast two sides that hold a million unit blocks find that they agree, and what a change costs.
 
 The chain's side goes through the index's own code into its own tables, range by range; the registry's side through the
-books' own code, as a process of its own, so that its peak of memory is its own. Blocks are illustrative: 1 to 400
-serials, eight series, most available, some retired, some with another member; the registry splits its lines otherwise.
+books' own code, as a process of its own (`kept_books.py`). Blocks are illustrative (`illustrative_books.py`).
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,8 +20,6 @@ from typing import Any
 from rich.table import Table
 from sqlalchemy import Connection, func, select
 
-from adapters.protocol import Holding
-from adapters.sync.city_holdings import CityHoldings
 from hub.db import tables as t
 from hub.db.engine import open_engine
 from hub.index.holdings import SeriesNodes, root_of, series_tops, update_holdings
@@ -32,20 +27,16 @@ from hub.index.rows import Rows
 from mutual_recognition.holdings import of_block
 from mutual_recognition.holdings_tree import Place, Run, Tree, apply, build, differences, joined, member_root
 from mutual_recognition.identifiers import series_id
-from mutual_recognition.records import SeriesName
-from mutual_recognition.serials import SerialRange
 from mutual_recognition.unit_blocks import BlockStatus
 from scripts.bench.bounds import Bound, Side
+from scripts.bench.illustrative_books import MEMBER, REGISTRY, SERIES, illustrative_blocks
 from scripts.compile import ROOT
 
-MEMBER, OTHER = 310000, 320500
-REGISTRY = "illustrative"
-SERIES = 8
 BLOCKS, ALL_BLOCKS = 100_000, 1_000_000
 _RANGE = 2_000
 _CHANGES = 200
+_DAY = 10_000
 _ZERO32 = "0x" + "00" * 32
-_WORDS = {BlockStatus.AVAILABLE: "available", BlockStatus.RETIRED: "retired"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +52,13 @@ class ReconciliationFigures:
     scratch_seconds: float
     swap_seconds: float
     swap_found: bool
-    books_seconds: float
+    lines: int
+    lines_changed: int
+    first_seconds: float
+    whole_seconds: float
+    day_seconds: float
+    day_exact: bool
+    kept_bytes: int
     books_peak: int
     tenth_peak: int
     agree: bool
@@ -71,6 +68,11 @@ class ReconciliationFigures:
         """How many times a root from scratch costs what a change costs."""
         return self.scratch_seconds / self.change_seconds
 
+    @property
+    def day_ratio(self) -> float:
+        """How many times the registry's books read whole cost what a day's changes of them cost."""
+        return self.whole_seconds / self.day_seconds
+
     def bounds(self) -> list[Bound]:
         """What must hold."""
         return [
@@ -78,6 +80,10 @@ class ReconciliationFigures:
             Bound("reconciliation: swap of two serials found", float(self.swap_found), Side.AT_LEAST, 1),
             Bound("reconciliation: comparing the roots", self.compare_seconds * 1000, Side.AT_MOST, 50, " ms"),
             Bound("reconciliation: root from scratch / a change", self.ratio, Side.AT_LEAST, self.blocks / 2_000, "x"),
+            Bound("reconciliation: books followed are the books", float(self.day_exact), Side.AT_LEAST, 1),
+            Bound(
+                "reconciliation: books whole / 0.1 % changed", self.day_ratio, Side.AT_LEAST, self.blocks / _DAY, "x"
+            ),
             Bound(
                 "reconciliation: memory of the books, whole beyond a tenth",
                 (self.books_peak - self.tenth_peak) / 2**20,
@@ -89,7 +95,7 @@ class ReconciliationFigures:
 
     def to_json(self) -> dict[str, Any]:
         """As --json prints it."""
-        return asdict(self) | {"ratio": self.ratio}
+        return asdict(self) | {"ratio": self.ratio, "day_ratio": self.day_ratio}
 
     def table(self) -> Table:
         """For a terminal."""
@@ -104,8 +110,12 @@ class ReconciliationFigures:
             "trees' share of a block's way into the index": f"{self.trees_seconds / self.blocks * 1e6:,.1f} us",
             "nodes kept": f"{self.nodes:,}",
             "a swap of two serials, equal in quantity, found": f"{self.swap_seconds * 1000:.2f} ms",
-            "the registry's books read, sorted and hashed": f"{self.books_seconds:,.1f} s",
-            "memory of that (a tenth of the books)": f"{self.books_peak >> 20} MiB ({self.tenth_peak >> 20} MiB)",
+            f"the registry's {self.lines:,} lines read whole, sorted and hashed": f"{self.whole_seconds:,.1f} s",
+            "the same, kept for following (the first time)": f"{self.first_seconds:,.1f} s",
+            f"followed: {self.lines_changed:,} lines changed, up to the root, written": f"{self.day_seconds:,.2f} s",
+            "read whole / followed": f"{self.day_ratio:,.0f} x",
+            "kept on disk": f"{self.kept_bytes >> 20} MiB",
+            "memory of all that (a tenth of the books)": f"{self.books_peak >> 20} MiB ({self.tenth_peak >> 20} MiB)",
         }
         for label, value in rows.items():
             table.add_row(label, value)
@@ -149,7 +159,13 @@ def measure_reconciliation(blocks: int = BLOCKS) -> ReconciliationFigures:
         scratch_seconds,
         swap_seconds,
         swap_found,
-        whole["seconds"],
+        int(whole["lines"]),
+        int(whole["changed"]),
+        whole["first_seconds"],
+        whole["whole_seconds"],
+        whole["day_seconds"],
+        bool(whole["exact"]),
+        whole["size"],
         whole["peak"],
         tenth["peak"],
         agree,
@@ -159,30 +175,6 @@ def measure_reconciliation(blocks: int = BLOCKS) -> ReconciliationFigures:
 def series_of(number: int) -> bytes:
     """Id of one of the series."""
     return series_id(MEMBER, REGISTRY, f"S{number}")
-
-
-def illustrative_blocks(count: int) -> Iterator[tuple[int, int, int, int, BlockStatus]]:
-    """Series, first, last, holder and status; the same every time."""
-    rng = random.Random(20260101)
-    at = [1] * SERIES
-    for _ in range(count):
-        series = rng.randrange(SERIES)
-        first = at[series]
-        last = first + rng.randrange(400)
-        at[series] = last + 1 + rng.choice((0, 0, 0, 50))
-        chance = rng.random()
-        holder = OTHER if chance > 0.9 else MEMBER
-        yield series, first, last, holder, BlockStatus.RETIRED if chance < 0.2 else BlockStatus.AVAILABLE
-
-
-def illustrative_books(count: int) -> Iterator[Holding]:
-    """The same as a registry has it, in lines of its own: every third block stands in two."""
-    names = [SeriesName(member=MEMBER, registry=REGISTRY, code=f"S{number}") for number in range(SERIES)]
-    for number, (series, first, last, holder, status) in enumerate(illustrative_blocks(count)):
-        middle = (first + last) // 2 if number % 3 == 0 and last > first else last
-        yield Holding(names[series], SerialRange(first, middle), holder, _WORDS[status])
-        if middle < last:
-            yield Holding(names[series], SerialRange(middle + 1, last), holder, _WORDS[status])
 
 
 class _Index:
@@ -317,32 +309,8 @@ def _parts(blocks: Iterator[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _books(count: int) -> dict[str, Any]:
-    """The registry's side in a process of its own: its root, seconds, and peak of memory."""
-    command = [sys.executable, "-m", "scripts.bench.reconciliation", "--books", str(count)]
+    """The registry's side in a process of its own: roots, seconds, and peak of memory."""
+    command = [sys.executable, "-m", "scripts.bench.kept_books", "--lines", str(count)]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     told: dict[str, Any] = json.loads(ended.stdout)
     return told
-
-
-def _main() -> None:
-    parser = argparse.ArgumentParser(description="The registry's side alone.")
-    parser.add_argument("--books", type=int, required=True)
-    count = parser.parse_args().books
-    began = time.perf_counter()
-    with CityHoldings(MEMBER, REGISTRY) as books:
-        books.take(illustrative_books(count))
-        root = books.root().hex()
-    print(json.dumps({"root": root, "seconds": time.perf_counter() - began, "peak": _peak()}))
-
-
-def _peak() -> int:
-    """Most resident memory of this process since it was started, bytes; getrusage counts its parent's as well."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        found = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(found.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-if __name__ == "__main__":
-    _main()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.bench.reconciliation import illustrative_blocks, illustrative_books, measure_reconciliation
+from scripts.bench.illustrative_books import illustrative_blocks, illustrative_books
+from scripts.bench.reconciliation import measure_reconciliation
 
 
 def test_books__are_the_blocks_in_other_lines() -> None:
@@ -21,3 +22,5 @@ def test_measure__small__agrees_finds_the_swap_and_a_change_costs_less_than_all(
     assert found.swap_found
     assert found.ratio > 1.5
     assert found.nodes > 100
+    assert found.day_exact
+    assert (found.lines_changed, found.lines > 3_000) == (4, True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, select
 
+from hub.db import tables
 from hub.db.engine import open_engine
 from hub.index import rows as rows_module
 from hub.index.rows import RowMissing, Rows
@@ -109,3 +110,26 @@ def test_random_history__the_database_is_a_plain_dict(engine: Engine, monkeypatc
                     rows.put(PAIRS, row(*key, plain[key]))
             rows.flush()
         assert stored(engine) == plain
+
+
+def test_flushed__rows_that_nobody_reads__take_no_memory_afterwards(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kept_after_flush() -> int:
+        rows = Rows([PAIRS])
+        with engine.begin() as connection:
+            rows.begin(connection)
+            for a in range(100):
+                rows.put(PAIRS, row(a, "x", a))
+            assert len(rows.changed(PAIRS)) == 100
+            rows.flush()
+        return len(rows._cache["pairs"])
+
+    assert kept_after_flush() == 100
+    monkeypatch.setitem(rows_module._CACHE_ROWS_OF, "pairs", 0)
+    assert kept_after_flush() == 0
+    assert len(stored(engine)) == 100
+
+
+def test_rows_never_kept__are_of_tables_that_the_index_has() -> None:
+    assert set(rows_module._CACHE_ROWS_OF) <= {table.name for table in tables.PROJECTIONS}
