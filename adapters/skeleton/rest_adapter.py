@@ -39,7 +39,7 @@ def create(settings: Mapping[str, Json]) -> RestFeedAdapter:
 @contextmanager
 def sample() -> Iterator[dict[str, Json]]:
     """Settings of the small registry in `fixtures/` (示例), served on loopback while the context lasts."""
-    from adapters.sandbox.sample_rest import SampleRegistry, read_lines, serving
+    from adapters.samples.sample_rest import SampleRegistry, read_lines, serving
 
     folder = Path(__file__).parent / "fixtures" / "rest"
     registry = SampleRegistry(FORM, MAPPING, read_lines(folder / "feed.jsonl"), read_lines(folder / "books.jsonl"))

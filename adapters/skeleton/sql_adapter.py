@@ -65,8 +65,8 @@ def create(settings: Mapping[str, Json]) -> SqlFeedAdapter:
 def sample() -> Iterator[dict[str, Json]]:
     """Settings of the small registry in `fixtures/` (示例), in a PostgreSQL server of its own while the context lasts
     (extra `sandbox`, or a PostgreSQL that is installed here)."""
-    from adapters.sandbox.sample_rest import read_lines
-    from adapters.sandbox.sample_sql import serving
+    from adapters.samples.sample_rest import read_lines
+    from adapters.samples.sample_sql import serving
 
     fixtures = Path(__file__).parent / "fixtures" / "sql"
     feed, books = read_lines(fixtures / "feed.jsonl"), read_lines(fixtures / "books.jsonl")

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.city.rest_feed import RestFeedAdapter
 from adapters.protocol import Effect, EffectKind
-from adapters.sandbox.sample_rest import SampleRegistry, read_lines, serving
+from adapters.samples.sample_rest import SampleRegistry, read_lines, serving
 from adapters.skeleton.mapping import MAPPING
 from adapters.skeleton.rest_adapter import FORM, create
 from hub.errors import ConfigurationWrong, RetryLater
