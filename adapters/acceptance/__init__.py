@@ -2,7 +2,8 @@
 
 `pytest` runs it for each adapter of this project (`tests/adapters/test_acceptance.py`), and an operator for a
 registry as it is configured (`yrdhub adapter check NAME`). A check passes, fails with what it saw, or is skipped for
-a reason that is said. Checks that write to the registry, take it down or change its schema need a `Trial` that says
+a reason that is said. When the registry cannot be read to its end, one check says so and those that need its records are
+skipped. What became of each kind of record is counted beside the checks (`tally.py`). Checks that write to the registry, take it down or change its schema need a `Trial` that says
 how; without that they are skipped, so that the suite may be run against a registry in service.
 """
 
@@ -27,14 +28,17 @@ def run_checks(trial: Trial, names: Iterable[str] = ()) -> Iterator[Outcome]:
         if wanted and check.name not in wanted:
             continue
         started = time.monotonic()
-        result, reason = Result.PASSED, ""
+        result, reason, remedy = Result.PASSED, "", ""
+        trial.notes.clear()
         try:
             check.run(trial)
         except Skipped as skipped:
             result, reason = Result.SKIPPED, str(skipped)
-        except (CheckFailed, YrdhubError) as failed:
+        except CheckFailed as failed:
             result, reason = Result.FAILED, str(failed)
-        yield Outcome(check, result, reason, time.monotonic() - started)
+        except YrdhubError as failed:
+            result, reason, remedy = Result.FAILED, str(failed), failed.remedy or ""
+        yield Outcome(check, result, reason, time.monotonic() - started, remedy, tuple(trial.notes))
 
 
 __all__ = ["CHECKS", "Check", "CheckFailed", "Drift", "Outcome", "Result", "Skipped", "Spoiled", "Trial", "run_checks"]

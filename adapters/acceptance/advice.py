@@ -7,13 +7,15 @@ from typing import Final
 ADVICE: Final[dict[str, str]] = {
     "profile_is_sane": "correct `member` (six digits, GB/T 2260), `registry` and the title",
     "health_is_true_while_the_registry_is_up": "correct address, folder or token; see what health says (section 8)",
-    "reading_ends_and_gives_every_record_once": "give the registry's own number and a version that rises (section 4)",
+    "reading_ends_and_gives_every_record_once": "give a changed record a new version, and each record a number of its "
+    "own (section 4)",
     "pages_are_bounded_and_say_where_records_stand": "ask for smaller pages: `page_size` (section 3)",
     "cursor_resumes_exactly": "the feed must keep its order: new records only at its end (section 4)",
     "pages_repeat_harmlessly": "leave fields out that differ at each reading, such as times of export (section 4)",
     "versions_rise": "name the field that rises with every change: a number, or an instant (section 4)",
     "translation_is_pure_and_survives_the_journal": "a reading may use its value alone: no clock, file or counter",
     "every_kind_is_translated_or_declared_uninteresting": "map the kind, or name it with a reason in `passed_over`",
+    "no_kind_is_refused_wholly": "change the mapping of that kind; where single records are wrong, have them corrected",
     "foundations_come_first": "put the kinds in the order in which they build on each other (section 4)",
     "quantities_agree_with_ranges": "correct the unit of the quantity (kg or t) or the reading of serials (section 5)",
     "refusals_say_what_to_do": "read values with the readings of the shared rooms, or raise Refusal with a reason",

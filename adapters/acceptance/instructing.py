@@ -33,7 +33,10 @@ def _told_by_hand(adapter: RegistryAdapter) -> WritesInstructions:
 
 def _effects(trial: Trial, me: int, registry: str) -> Iterator[Effect]:
     """One effect of every kind that a city registry is told, on its own series."""
-    series = next(r for _, rs in trial.translated() for r in rs if isinstance(r, canonical.SeriesRegistration))
+    issued = (r for _, rs in trial.translated() for r in rs if isinstance(r, canonical.SeriesRegistration))
+    series = next(issued, None)
+    if series is None:
+        raise trial.nothing_of("issuance, whose series an effect would name")
     name = canonical.SeriesName(code=series.code, member=me, registry=registry)
     base: dict[str, Any] = {"kg_per_serial": series.kg_per_serial, "kg": _SERIALS.count * series.kg_per_serial}
     transfer = {"transfer": "0x" + "ab" * 32, "native_id": "ACCEPTANCE-0001#1"}

@@ -8,13 +8,15 @@ from contextlib import closing
 from dataclasses import fields, replace
 from typing import Final
 
-from adapters.acceptance.trial import Check, CheckFailed, Skipped, Trial, check_into, must
+from adapters.acceptance.trial import Check, CheckFailed, Trial, check_into, must
 from adapters.protocol import NativeRecord, RegistryAdapter
 from hub.errors import RecordRefused
 from mutual_recognition import records as canonical
 from mutual_recognition.quantities import KG_PER_SERIAL_ALLOWED
 
 CHECKS: Final[list[Check]] = []
+_QUANTITY_REFUSED: Final = frozenset({"quantity_disagrees_with_serials", "verified_beyond_activity"})
+"""Codes by which translation refuses a quantity: beside its serials, or beyond what the activity gives."""
 
 
 @check_into(CHECKS)
@@ -53,6 +55,17 @@ def every_kind_is_translated_or_declared_uninteresting(trial: Trial) -> None:
 
 
 @check_into(CHECKS)
+def no_kind_is_refused_wholly(trial: Trial) -> None:
+    """Of every kind that the registry has, records get through; each refusal is told."""
+    kinds = trial.tallies()
+    lost = [kind.in_words() for kind in kinds if kind.wholly_refused]
+    must(not lost, "nothing of these kinds gets through. " + " | ".join(lost))
+    for kind in kinds:
+        if kind.refused:
+            trial.note(kind.in_words())
+
+
+@check_into(CHECKS)
 def foundations_come_first(trial: Trial) -> None:
     """Series, methodology, project and verification each come before the record that builds on them."""
     series: set[str] = set()
@@ -84,8 +97,12 @@ def foundations_come_first(trial: Trial) -> None:
 
 @check_into(CHECKS)
 def quantities_agree_with_ranges(trial: Trial) -> None:
-    """The kilograms of every record are what its serials stand for; all are whole numbers."""
+    """The kilograms of every record are what its serials stand for; all are whole numbers.
+
+    Those that translation itself refused for it count too: a kind none of whose records agrees is a wrong unit.
+    """
     sizes: dict[str, int] = {}
+    compared: dict[str, int] = defaultdict(int)
     for native, records in trial.translated():
         for record in records:
             if isinstance(record, canonical.SeriesRegistration):
@@ -93,10 +110,12 @@ def quantities_agree_with_ranges(trial: Trial) -> None:
                     record.kg_per_serial in KG_PER_SERIAL_ALLOWED, f"{record.code}: {record.kg_per_serial} kg a serial"
                 )
                 sizes[record.code] = record.kg_per_serial
+            compared[native.kind] += isinstance(record, canonical.Verification)
             if not isinstance(
                 record, canonical.Issuance | canonical.TransferOut | canonical.Retirement | canonical.Correction
             ):
                 continue
+            compared[native.kind] += 1
             code = record.series if isinstance(record.series, str) else record.series.code
             own = isinstance(record.series, str) or not record.series.member
             size, rest = divmod(record.quantity_kg, record.serials.count)
@@ -105,6 +124,15 @@ def quantities_agree_with_ranges(trial: Trial) -> None:
                 type(record.quantity_kg) is int and not rest and size in expected,
                 f"{native.source}: {record.quantity_kg} kg for serials {record.serials} of {code}",
             )
+    disagreeing: dict[str, list[str]] = defaultdict(list)
+    for native, answer in trial.answers():
+        if isinstance(answer, RecordRefused) and answer.code in _QUANTITY_REFUSED:
+            disagreeing[native.kind].append(f"{native.source}: {answer.message}")
+    for kind, told in disagreeing.items():
+        must(bool(compared[kind]), f"{kind}: none agrees, {len(told)} refused for it, as {told[0]}")
+        trial.note(f"{kind}: {len(told)} refused because quantity and serials disagree, as {told[0]}")
+    if not any(compared.values()):
+        raise trial.nothing_of("record with a quantity and serials")
 
 
 @check_into(CHECKS)
@@ -158,4 +186,4 @@ def nothing_personal_leaves(trial: Trial) -> None:
                 f"{native.source}: {words} leaves with {type(record).__name__}",
             )
     if not looked:
-        raise Skipped("the registry has no retirement yet")
+        raise trial.nothing_of("retirement")

@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from adapters.acceptance.tally import Answer, KindTally, tally
 from adapters.protocol import Effect, NativeRecord, Page, RegistryAdapter
-from hub.errors import RecordRefused
+from hub.errors import RecordRefused, YrdhubError
 from mutual_recognition import records as canonical
 from mutual_recognition.documents import Json
 
@@ -19,6 +20,10 @@ class CheckFailed(Exception):
 
 class Skipped(Exception):
     """The check does not apply here; the message says why."""
+
+
+class ReadingStopped(Skipped):
+    """The registry could not be read to its end, which an earlier check said already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Trial:
     effect that it can book. `type_row` has a person type what `instructions` said, where the registry is told so.
     `effects_booked` counts the bookings in the registry's own books. `down` and `drifted`
     make the registry unreachable, or changed, for as long as the context lasts. `private` gives words of a record
-    that must not leave. `uninteresting` gives the kinds that translate to nothing, each with the reason. `spoil`
+    that must not leave. `notes` collects what a check saw and does not fail for. `uninteresting` gives the kinds that translate to nothing, each with the reason. `spoil`
     gives records that must be refused.
     """
 
@@ -61,27 +66,62 @@ class Trial:
     spoil: Callable[[Sequence[NativeRecord]], Sequence[Spoiled]] | None = None
     uninteresting: Mapping[str, str] = field(default_factory=dict)
     may_write: bool = False
+    notes: list[str] = field(default_factory=list)
     _pages: list[Page] | None = None
+    _answers: list[Answer] | None = None
+    _stopped: bool = False
+
+    def note(self, seen: str) -> None:
+        """Something the operator should know, though it fails nothing."""
+        self.notes.append(seen)
 
     def pages(self) -> list[Page]:
-        """The whole feed, read once."""
+        """The whole feed, read once. Raises what reading raises the first time, ReadingStopped thereafter."""
+        if self._stopped:
+            raise ReadingStopped("because reading stopped, as said above")
         if self._pages is None:
-            with closing(self.open()) as adapter:
-                self._pages = list(adapter.read(""))
+            try:
+                with closing(self.open()) as adapter:
+                    self._pages = list(adapter.read(""))
+            except YrdhubError:
+                self._stopped = True
+                raise
         return self._pages
 
     def records(self) -> list[NativeRecord]:
         """Every record of the feed, in order."""
         return [record for page in self.pages() for record in page.records]
 
+    def answers(self) -> list[Answer]:
+        """Every record with its canonical records or its refusal, translated once."""
+        if self._answers is None:
+            records, answers = self.records(), list[Answer]()
+            with closing(self.open()) as adapter:
+                for record in records:
+                    try:
+                        answers.append((record, adapter.translate(record)))
+                    except RecordRefused as refused:
+                        answers.append((record, refused))
+            self._answers = answers
+        return self._answers
+
     def translated(self) -> Iterator[tuple[NativeRecord, Sequence[canonical.Record]]]:
-        """Every record with its canonical records; those that are refused are left out."""
-        with closing(self.open()) as adapter:
-            for record in self.records():
-                try:
-                    yield record, adapter.translate(record)
-                except RecordRefused:
-                    continue
+        """Every record with its canonical records; those that are refused are left out (`tallies` has them)."""
+        for record, answer in self.answers():
+            if not isinstance(answer, RecordRefused):
+                yield record, answer
+
+    def tallies(self) -> list[KindTally]:
+        """What became of each kind of record; nothing where the registry could not be read."""
+        return [] if self._stopped else tally(self.answers())
+
+    def nothing_of(self, what: str) -> CheckFailed | Skipped:
+        """Why there is no `what` to look at: kinds were refused wholly, or the registry really has none."""
+        refused = [kind for kind in self.tallies() if kind.wholly_refused]
+        if refused:
+            lost = ", ".join(f"{kind.kind} ({kind.refused} of {kind.read})" for kind in refused)
+            return CheckFailed(f"no {what} got through: all records of these kinds were refused: {lost}")
+        return Skipped(f"the registry has no {what} yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +143,15 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A check's result; `reason` where it did not pass."""
+    """A check's result; `reason` where it did not pass, `remedy` where what stopped it named one; `notes`: what it saw
+    that fails nothing."""
 
     check: Check
     result: Result
     reason: str = ""
     seconds: float = 0.0
+    remedy: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def check_into(checks: list[Check]) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:

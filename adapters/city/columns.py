@@ -62,6 +62,21 @@ class Shape(Generic[M]):
         """The field that holds the record's own number."""
         return self.columns[0].name
 
+    def own_number(self, values: Mapping[str, Json]) -> str:
+        """The record's own number: what `native_id` is derived to be, otherwise the first column. Raises KeyError with
+        the field that is missing, Refusal for an empty one."""
+        derive = self.derived.get("native_id")
+        return needed(values[self.id_name] if derive is None else str(derive(values)))
+
+    def first_serial(self, values: Mapping[str, Json]) -> Json:
+        """The first serial of an issuance, as the registry writes it or, where it is derived, as digits; "" where it
+        cannot be told."""
+        column = next((column.name for column in self.columns if column.attribute == "serial_first"), "")
+        try:
+            return values.get(column, "") if column else str(self.derived["serial_first"](values))
+        except (KeyError, Refusal):
+            return ""
+
     def check_names(self, names: Iterable[str], where: str) -> None:
         """Raises ConfigurationWrong when the registry's fields are no longer those of the mapping."""
         given = [name for name in names if name not in self.ignored]
@@ -100,6 +115,9 @@ class Shape(Generic[M]):
                 typed[attribute] = derive(values)
             except Refusal as refusal:
                 raise _refused(refusal.code, refusal.reason, attribute, refusal.value, where) from refusal
+            except KeyError as absent:
+                reason = f"the field is missing, from which {attribute} follows"
+                raise _refused("field_missing", reason, str(absent.args[0]), None, where) from absent
         try:
             return self.model.model_validate(typed)
         except ValidationError as invalid:

@@ -252,12 +252,12 @@ class FileFeedAdapter(CityFeed):
             return
         where, form, values = str(row.source), self._form, row.values
         try:
-            kind = self._kind(needed(_given(values, form.kind))) if form.kind else self._kind_of_file(path)
-            version = form.read_version(_given(values, form.version))
+            kind = self._kind(needed(values[form.kind])) if form.kind else self._kind_of_file(path)
+            version = form.read_version(values[form.version])
             shapes = self.mapping.shapes_of(kind)
-            native_id = needed(_given(values, shapes[0].id_name)) if shapes else _any_id(kind, values)
-        except _FieldAbsent as absent:
-            faults.append(Fault(where, absent.name, "", "the field is missing", "field_missing"))
+            native_id = shapes[0].own_number(values) if shapes else _any_id(kind, values)
+        except KeyError as absent:
+            faults.append(Fault(where, str(absent.args[0]), "", "the field is missing", "field_missing"))
             return
         except Refusal as refusal:
             faults.append(Fault(where, "", str(refusal.value)[:200], refusal.reason, refusal.code))
@@ -290,12 +290,12 @@ class FileFeedAdapter(CityFeed):
                 continue
             names = {column.attribute: column.name for column in shape.columns}
             replaced = str(values.get(names.get("reissue_of", ""), "") or "").strip()
-            if not replaced or "serial_first" not in names:
+            if not replaced or not ("serial_first" in names or "serial_first" in shape.derived):
                 continue
             for path in self._files():
                 for row in self._rows(path):
                     if isinstance(row, FileRecord) and str(row.values.get(shape.id_name, "")).strip() == replaced:
-                        return {REISSUE_FIRST: row.values.get(names["serial_first"], "")}
+                        return {REISSUE_FIRST: shape.first_serial(row.values)}
         return {}
 
     def _relative(self, path: Path) -> str:
@@ -363,18 +363,6 @@ class FileFeedAdapter(CityFeed):
 
     def close(self) -> None:
         """Nothing is kept open."""
-
-
-class _FieldAbsent(Exception):
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-def _given(values: Mapping[str, Json], name: str) -> Json:
-    if name not in values:
-        raise _FieldAbsent(name)
-    return values[name]
 
 
 def _any_id(kind: str, values: Mapping[str, Json]) -> str:

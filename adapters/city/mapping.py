@@ -6,7 +6,7 @@ A city's `mapping.py` fills it in; the adapters of `feed.py`, `file_feed.py` and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -126,10 +126,23 @@ def _as_text(value: Json, joined_by: str) -> str:
     return "" if value is None else str(value)
 
 
+def _united(shapes: tuple[Shape[Any], ...]) -> Shape[Any] | tuple[Shape[Any], ...]:
+    """The shapes of one kind, each knowing what another says of a field: that it is ignored, or may be absent."""
+    if len(shapes) == 1:
+        return shapes[0]
+    ignored = frozenset[str]().union(*(shape.ignored for shape in shapes))
+    optional = frozenset[str]().union(*(shape.optional for shape in shapes))
+    return tuple(
+        replace(shape, ignored=ignored - set(shape.names), optional=optional & set(shape.names) | shape.optional)
+        for shape in shapes
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CityMapping:
     """`shapes`: each native kind in the order in which kinds build on each other; a kind that says two things at once
-    (an issuance with its verification) has two shapes. `holding`: a line of the books; None: it publishes none.
+    (an issuance with its verification) has two shapes: what one of them ignores or may miss, it need not say again in
+    the other. `holding`: a line of the books; None: it publishes none.
     `effects`: how it takes effects, or how a person types them where its adapter pushes none (None: in the hub's own
     words), on `bookings` (the form, screen or sheet). `passed_over`: kinds that the hub has no
     interest in, each with the reason. Raises ConfigurationWrong for a shape that leaves attributes of its record out.
@@ -144,6 +157,7 @@ class CityMapping:
     passed_over: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "shapes", {kind: _united(self.shapes_of(kind)) for kind in self.shapes})
         every = [shape for kind in self.shapes for shape in self.shapes_of(kind)]
         for shape in [*every, *([self.holding] if self.holding else [])]:
             filled = {column.attribute for column in (*shape.columns, *shape.beside)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from adapters.city.columns import Read, day, day_or_none, decimal, joined, member, needed, text, whole
 from adapters.city.records import Parameter, UnitRange
@@ -59,6 +59,16 @@ def instant(layout: str = "") -> Callable[[Json], datetime]:
         return found if found.tzinfo else found.replace(tzinfo=UTC_PLUS_8)
 
     return read
+
+
+def day_of(read_instant: Callable[[Json], datetime]) -> Callable[[Json], date]:
+    """The day in Asia/Shanghai of an instant: for dates that a registry writes with a time."""
+    return lambda value: read_instant(value).astimezone(UTC_PLUS_8).date()
+
+
+def day_of_or_none(read_instant: Callable[[Json], datetime]) -> Callable[[Json], date | None]:
+    """As `day_of`; None where it is left empty."""
+    return lambda value: read_instant(value).astimezone(UTC_PLUS_8).date() if text(value) else None
 
 
 def version_from(read_instant: Callable[[Json], datetime]) -> Callable[[Json], int]:
@@ -154,6 +164,22 @@ def split(separator: str, read: Callable[[Json], UnitRange]) -> Callable[[Json],
 def single(read: Callable[[Json], UnitRange]) -> Callable[[Mapping[str, Json]], tuple[UnitRange, ...]]:
     """For `Shape.derived`: the one range that a record states in fields of its own."""
     return lambda record: (read(dict(record)),)
+
+
+def issued_range(
+    field: str, read: Callable[[Json], UnitRange]
+) -> Mapping[str, Callable[[Mapping[str, Json]], object]]:
+    """For `Shape.derived` of an issuance whose range is one text in `field`: series, kg per serial, first and last."""
+
+    def of(record: Mapping[str, Json]) -> UnitRange:
+        return read(record[field])
+
+    return {
+        "series": lambda record: of(record).series,
+        "kg_per_serial": lambda record: of(record).kg_per_serial,
+        "serial_first": lambda record: of(record).serials.first,
+        "serial_last": lambda record: of(record).serials.last,
+    }
 
 
 # ------------------------------------------------------------------ parameters of a methodology

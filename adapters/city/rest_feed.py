@@ -215,7 +215,7 @@ class RestFeedAdapter(CityFeed):
             if not answer.ok:
                 raise self._not_given(answer)
             found = answer.body.get(self._form.content) if self._form.content else answer.body
-            return {REISSUE_FIRST: flattened(found or {}).get(names.get("serial_first", ""), "")}
+            return {REISSUE_FIRST: shape.first_serial(flattened(found or {}))}
         return {}
 
     # ---------------------------------------------------------------- write back

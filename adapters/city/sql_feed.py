@@ -207,12 +207,12 @@ class SqlFeedAdapter(CityFeed):
             if shape.model is not Issuance:
                 continue
             names = {column.attribute: column.name for column in shape.columns}
-            own, replaces, first = names["native_id"], names.get("reissue_of", ""), names.get("serial_first", "")
-            reissues = [row for row in rows if replaces and first and text(row[replaces])]
+            own, replaces = names["native_id"], names.get("reissue_of", "")
+            reissues = [row for row in rows if replaces and text(row[replaces])]
             if not reissues:
                 continue
             replaced = snapshot.where_in(self._form.views[kind], own, [text(row[replaces]) for row in reissues])
-            serials = {row[own]: row[first] for row in replaced}
+            serials = {row[own]: shape.first_serial(row) for row in replaced}
             for row in reissues:
                 if text(row[replaces]) in serials:
                     row[REISSUE_FIRST] = serials[text(row[replaces])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -359,7 +360,8 @@ def _put_back(what: str, where: str) -> ConfigurationWrong:
 
 def _cursor(line: Json) -> str:
     """The change of a line that was read, and what tells it from another change of that number."""
-    mark = hashlib.sha256("\x1f".join(str(line[name]) for name in _LINE[:-1]).encode()).hexdigest()[:16]
+    content = json.dumps(line, ensure_ascii=False, sort_keys=True)
+    mark = hashlib.sha256(content.encode()).hexdigest()[:16]
     return f"{line['变更序号']}:{mark}"
 
 

@@ -127,7 +127,8 @@ def _record(row: Mapping[str, Any], name: str) -> Held:
 
 
 _DO = {
-    "asset_key_missing": "write the consortium's asset key to HOME/asset.key",
+    "asset_key_missing": "write the consortium's asset key to HOME/asset.key, 64 hex digits, chmod 600 (another member "
+    "has it; on a chain of your own `yrdhub keys asset --new` makes one)",
     "issuance_changed": "correct the issuance at the registry and issue anew under a new id",
     "methodology_changed": "file the change as a new version at the registry",
     "series_changed": "open a new series at the registry: what a serial weighs never changes",

@@ -299,6 +299,7 @@ class SyncEngine:
                 if sending is not None and (sending.done() or not rows):
                     submitted = sending.result()
                     sending = None
+                    self._judge(submitted)
                     backlog = backlog - submitted.sent if submitted.sent else 0
                     if backlog > 0 and submitted.clean:  # the chain works while what it did is looked at
                         sending = pool.submit(self._submitter.submit_next, settled=False)
@@ -323,6 +324,19 @@ class SyncEngine:
                     break
         report.written += self._settle_all()
         self._planned.drop()
+
+    def _judge(self, submitted: Submitted) -> None:
+        """Holds the records of refused writes. Not of one that is in effect: another machine of this city was faster
+        with the very same request, and what it carried out is found done when it is decided anew."""
+        if not submitted.refusals:
+            return
+        give_up = time.monotonic() + _NOT_FINAL_AFTER
+        while self._advance() < submitted.refused_at and time.monotonic() < give_up:
+            time.sleep(0.02)
+        done = self._books.carried_out(self._profile.member, [row.request for row, _ in submitted.refusals])
+        for row, reason in submitted.refusals:
+            if row.request not in done:
+                self._submitter.hold(row, reason)
 
     def _start_over(self) -> int:
         finished = self._settle_all()

@@ -70,6 +70,14 @@ class Outbox(Intake):
         )
         self._add(connection, t.effects, [effect_row(effect, now) for effect in effects])
 
+    def needless(self, row: OutboxRow) -> None:
+        """The chain says that a planned write has its effect without being carried out: it is done, in no block, and
+        never planned again."""
+        with self._engine.begin() as connection:
+            mine = and_(t.outbox.c.id == row.id, t.outbox.c.status == "planned")
+            connection.execute(update(t.outbox).where(mine).values(status="done"))
+            self._settle(connection, [row.inbox_id])
+
     def sign(self, contract: str, sender: str, signed: SignedTransaction, rows: Sequence[OutboxRow]) -> Submission:
         """Stores the raw bytes and ties the writes to them, before anything is broadcast."""
         values = {

@@ -71,6 +71,9 @@ _RETRIED = {
 }
 """Refusals that time, or somebody else, may lift: their records are looked at again without an operator."""
 
+_NEEDLESS = {"CosignNotNeeded"}
+"""Refusals that say that what was asked for is so already: that write is done, and its record goes on."""
+
 _INDEXED_WITHIN = 2.0
 """Seconds in which the index is expected to come to a block; later, the node is asked what became of a transaction."""
 
@@ -90,14 +93,19 @@ RETRY_SOON = "retry"
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What one attempt did: writes sent, and writes refused. `in_doubt`: something would be refused, or a transaction
-    was not included, while it isn't yet known what the chain made of those before. Unless `clean`, what was planned
-    behind may lean on what did not happen, and is to be planned anew once everything sent is settled.
+    """What one attempt did: writes sent, and writes refused.
+
+    `refusals`: those of the refused that are still to be judged, each with the chain's reason; `refused_at`: the newest
+    block then. `in_doubt`: something would be refused, or a transaction was not included, while it isn't yet known what
+    the chain made of those before. Unless `clean`, what was planned behind may lean on what did not happen, and is
+    to be planned anew once everything sent is settled.
     """
 
     sent: int
     refused: int = 0
     in_doubt: bool = False
+    refusals: Sequence[tuple[OutboxRow, ChainRefused]] = ()
+    refused_at: int = 0
 
     @property
     def clean(self) -> bool:
@@ -140,7 +148,8 @@ class Submitter:
             return self._send_ahead(rows)
         if not self.land():
             return Submitted(0, in_doubt=True)
-        refused = 0
+        refused = refused_at = needless = 0
+        refusals: list[tuple[OutboxRow, ChainRefused]] = []
         while rows:
             refusal = self._simulate(rows)
             if refusal is None:
@@ -158,11 +167,17 @@ class Submitter:
                 rows = []
                 break
             offender = rows[at]
-            self._hold(offender, reason)
-            refused += 1
+            if reason.error in _NEEDLESS:
+                log.info("write_needless", function=offender.function, refusal=reason.error)
+                self._journal.needless(offender)
+                needless += 1
+                rows = [row for row in rows if row.id != offender.id]
+                continue
+            refusals.append((offender, reason))
+            refused, refused_at = refused + 1, self._node.head().number
             rows = [row for row in rows[:at] if row.inbox_id != offender.inbox_id]
         included = self._broadcast(self._sign(rows, self._free_nonce())) if rows else True
-        return Submitted(len(rows), refused, in_doubt=not included)
+        return Submitted(len(rows) + needless, refused, not included, refusals, refused_at)
 
     def _send_ahead(self, rows: Sequence[OutboxRow]) -> Submitted:
         """Sends full batches of a long load behind each other, some before the last is in a block: the chain never
@@ -226,10 +241,11 @@ class Submitter:
     def _hold_all(self, rows: Sequence[OutboxRow], refused: ChainRefused) -> int:
         records = {row.inbox_id: row for row in rows}
         for row in records.values():
-            self._hold(row, refused)
+            self.hold(row, refused)
         return len(records)
 
-    def _hold(self, row: OutboxRow, refused: ChainRefused) -> None:
+    def hold(self, row: OutboxRow, refused: ChainRefused) -> None:
+        """The record of a write is held with the chain's reason; where no waiting helps, the registry is told."""
         log.info("write_refused", function=row.function, refusal=refused.error, arguments=refused.arguments)
         reason = refused.to_json()
         retried = refused.error in _RETRIED or self._is_about_all(refused)

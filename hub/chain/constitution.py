@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -70,6 +71,9 @@ KindName = Literal["full", "associate", "programme"]
 RoleName = Literal["voter", "registrar", "ets_authority", "auditor", "financial_institution"]
 BallotKindName = Literal["membership", "officers", "rules", "recognition", "status", "hold", "pause", "upgrade"]
 
+
+TRIAL_MEMBERS = (310000, 320500)
+"""Who founds a trial: Shanghai and Suzhou. Illustrative, as everything in a trial."""
 
 _EXAMPLE_ROLES: tuple[RoleName, ...] = ("voter", "registrar", "auditor")
 
@@ -237,6 +241,42 @@ class Constitution(_Part):
             pause=PauseRule(max_duration=3 * day, cooldown=7 * day),
             transfers=TransferRules(
                 new_counterparty_wait=day, min_lifetime=day, max_lifetime=30 * day, cosign_above_kg=1_000_000
+            ),
+        )
+
+    @staticmethod
+    def trial(accounts: Sequence[str]) -> Constitution:
+        """A founding that works at once, for an afternoon: `TRIAL_MEMBERS` with one key each, which votes and registers;
+        a ballot that everyone answers passes within a second, and a transfer may be accepted at once.
+
+        Where a ballot could change the rules themselves there is a minute's delay: the registers insist.
+        """
+        day = 86_400
+        slow = {BallotKind.OFFICERS, BallotKind.RULES, BallotKind.UPGRADE}
+        until = datetime(2036, 1, 1, tzinfo=UTC)
+        return Constitution(
+            members=[
+                FoundingMember(
+                    member=member,
+                    kind="full",
+                    officers=[FoundingOfficer(account=account, roles=["voter", "registrar"], valid_until=until)],
+                )
+                for member, account in zip(TRIAL_MEMBERS, accounts, strict=True)
+            ],
+            rules={
+                _kind_name(kind): BallotRule(
+                    quorum_ppm=500_000,
+                    approval_ppm=666_667,
+                    min_voting=1,
+                    max_voting=30 * day,
+                    delay=60 if kind in slow else 0,
+                    execute_within=14 * day,
+                )
+                for kind in BallotKind
+            },
+            pause=PauseRule(max_duration=day, cooldown=2 * day),
+            transfers=TransferRules(
+                new_counterparty_wait=0, min_lifetime=60, max_lifetime=30 * day, cosign_above_kg=1_000_000
             ),
         )
 

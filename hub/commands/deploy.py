@@ -8,9 +8,17 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from hub.chain.constitution import Constitution
+from hub.chain.constitution import TRIAL_MEMBERS, Constitution
 from hub.chain.deployment import Deployment, deploy_once, verify
-from hub.chain.keys import LocalSigner, Signer, checksum_address, find_keystore, open_keystore, parse_address
+from hub.chain.keys import (
+    LocalSigner,
+    Signer,
+    checksum_address,
+    find_keystore,
+    list_keystores,
+    open_keystore,
+    parse_address,
+)
 from hub.commands.open_node import deployment_file, keys_folder, open_deployment, open_node
 from hub.errors import ConfigurationWrong
 from hub.network.embedded import EmbeddedChain
@@ -33,16 +41,26 @@ def deploy(
     example: Annotated[
         bool, typer.Option("--example", help="Deploy nothing: print an illustrative constitution to begin from")
     ] = False,
+    trial: Annotated[
+        bool,
+        typer.Option(
+            "--trial", help="With --example: one that works, with this home's first two keys and rules for an afternoon"
+        ),
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Deploy nothing: compare what stands on the chain with this version")
     ] = False,
 ) -> None:
     """Create the registers on the chain of this home and keep their addresses. The deploying key gets no power."""
     terminal = Terminal.of(context)
+    if trial and not example:
+        raise typer.BadParameter("goes with --example", param_hint="--trial")
     if example:
-        terminal.note("illustrative: replace members, accounts and rules by your own")
+        shown = _trial(terminal) if trial else Constitution.example()
+        if not trial:
+            terminal.note("illustrative: replace members, accounts and rules by your own")
         terminal.as_json = True
-        terminal.answer(Constitution.example().model_dump(mode="json"))
+        terminal.answer(shown.model_dump(mode="json"))
         return
     if check:
         node, found = open_deployment(terminal.settings)
@@ -71,6 +89,23 @@ def deploy(
         # a kill costs the embedded chain its last seconds; never those in which the hub was founded
         EmbeddedChain(terminal.settings.home).save()
     terminal.answer(deployment.to_json(), _table(deployment))
+
+
+def _trial(terminal: Terminal) -> Constitution:
+    """Two founding members with the first two keys of this home; the others stay free, for who is to be admitted."""
+    found = [checksum_address(one.address) for one in list_keystores(keys_folder(terminal.settings))]
+    if len(found) < len(TRIAL_MEMBERS):
+        raise ConfigurationWrong(
+            f"a trial is founded by {len(TRIAL_MEMBERS)} members with a key each, and this home has {len(found)}",
+            where=str(keys_folder(terminal.settings)),
+            remedy="yrdhub keys new --count 3: two for the founders, one for the city that you connect",
+            code="key_missing",
+        )
+    for member, account in zip(TRIAL_MEMBERS, found, strict=False):
+        terminal.note(f"{account}: voter and registrar of {member}")
+    for account in found[len(TRIAL_MEMBERS) :]:
+        terminal.note(f"{account}: nobody's yet; a ballot can admit a member with it")
+    return Constitution.trial(found[: len(TRIAL_MEMBERS)])
 
 
 def _signer(terminal: Terminal, key: str | None, gas_price: int) -> Signer:

@@ -22,6 +22,7 @@ from hub.chain.keys import (
     parse_address,
 )
 from hub.commands.open_node import deployment_file, keys_folder, open_deployment
+from hub.commands.sync_settings import asset_key, asset_key_file, fingerprint, new_asset_key
 from hub.terminal import Terminal
 
 app = typer.Typer(
@@ -78,6 +79,27 @@ def show(
     for label, value in told.items():
         table.add_row(f"[dim]{label.replace('_', ' ')}[/dim]", _shown(value))
     terminal.answer(told, table)
+
+
+@app.command()
+def asset(
+    context: typer.Context,
+    new: Annotated[bool, typer.Option("--new", help="Make one: where no member of the consortium has one yet")] = False,
+) -> None:
+    """Show whether this home has the consortium's asset key, and its fingerprint: equal at every member, or meters do
+    not compare. The key itself is handed from member to member, and never shown."""
+    terminal = Terminal.of(context)
+    if new:
+        new_asset_key(terminal.settings)
+    file, key = asset_key_file(terminal.settings), asset_key(terminal.settings)
+    told = {"file": str(file), "fingerprint": None if key is None else fingerprint(key)}
+    if key is None:
+        missing = f"no asset key: copy another member's to {file} (64 hex digits, chmod 600); "
+        terminal.answer(told, f"{missing}the first member makes it with `yrdhub keys asset --new`")
+        return
+    terminal.answer(told, f"asset key {told['fingerprint']} in {file}")
+    if new:
+        terminal.note("hand the file to every other member by a safe way: all use the same one")
 
 
 def _told(keystore: Keystore) -> dict[str, Any]:

@@ -77,14 +77,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description="Measure gas, speed and memory.")
     parser.add_argument("--only", choices=_PARTS, help="one part alone")
     parser.add_argument("--full", action="store_true", help="the whole sizes, not a tenth of them")
-    parser.add_argument(
-        "--projects", type=int, help="projects of the city, a multiple of 100 [10,000; 100,000 with --full]"
-    )
+    parser.add_argument("--projects", type=_city_size, help="projects of the city [10,000; 100,000 with --full]")
     parser.add_argument("--records", type=int, help="replay no more than so many issuances and cancellations")
     parser.add_argument("--reports", type=Path, help="folder of CDM reports [cdm in YRDHUB_DATA or ../shared/data]")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--write-gas-snapshot", action="store_true", help=f"write {SNAPSHOT.relative_to(ROOT)} anew")
     return parser
+
+
+def _city_size(text: str) -> int:
+    projects = int(text)
+    if projects < 1_000 or projects % 10:
+        raise argparse.ArgumentTypeError("at least 1000 and a multiple of 10: a city a tenth as large is measured too")
+    return projects
 
 
 def _write_snapshot() -> int:

@@ -89,7 +89,7 @@ def something_else(city: SandboxProcess, rng: random.Random) -> None:
 def stands_alone(line: dict[str, Any], lines: list[dict[str, Any]]) -> bool:
     """Whether no other line has serials of it; the registry itself cannot split such lines any more."""
     same = [row for row in lines if (row["home_member"], row["series"]) == (line["home_member"], line["series"])]
-    return sum(row["first"] <= line["last"] and line["first"] <= row["last"] for row in same) == 1
+    return len([row for row in same if row["first"] <= line["last"] and line["first"] <= row["last"]]) == 1
 
 
 def test_followed__whatever_happens_to_the_books__is_what_reading_them_whole_gives(

@@ -360,6 +360,24 @@ def test_read__registry_restored_from_a_backup__is_seen(adapter: ShanghaiAdapter
     assert caught.value.code == "cursor_ahead"
 
 
+def test_read__registry_restored_and_numbered_on__is_seen(city: SandboxProcess, adapter: ShanghaiAdapter) -> None:
+    project = city.records("project")[0]["native_id"]
+
+    def edit(what: str) -> None:
+        city.control("edit-project", native_id=project, changes={"co_benefits": what})
+
+    city.control("backup", name="before")
+    edit("示例：会丢失的一次变更")
+    cursor = list(adapter.read(""))[-1].cursor
+    assert numbers(adapter, cursor) == []
+    city.control("restore", name="before")
+    for number in range(5):
+        edit(f"示例{number}")
+    with pytest.raises(ConfigurationWrong) as caught:
+        numbers(adapter, cursor)
+    assert (caught.value.code, "yrdhub sync restored" in str(caught.value)) == ("cursor_ahead", True)
+
+
 def test_read__answers_beyond_the_bound__are_not_swallowed(city: SandboxProcess, adapter: ShanghaiAdapter) -> None:
     adapter._client._limits = replace(adapter._client._limits, most_bytes=1000)
     with pytest.raises(ConfigurationWrong) as caught:

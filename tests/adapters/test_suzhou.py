@@ -378,7 +378,8 @@ def test_cursor__of_another_or_restored_registry__is_refused(folder: Path) -> No
     (folder / "out" / "心跳.csv").write_bytes(encoded(beat))
     adapter = opened(folder)
     assert not pages(adapter, "2:0")
-    for cursor, code in (("9:0", "cursor_ahead"), ("1;2", "cursor_invalid")):
+    other = "1:1:0123456789abcdef"  # read up to change 1 of a batch 1 that was another one
+    for cursor, code in (("9:0", "cursor_ahead"), (other, "cursor_ahead"), ("1;2", "cursor_invalid")):
         with pytest.raises(ConfigurationWrong) as caught:
             pages(adapter, cursor)
         assert caught.value.code == code

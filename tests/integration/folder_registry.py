@@ -259,11 +259,10 @@ def _bundle(native_id: str, p: Mapping[str, Any]) -> list[Record]:
 def _transfer(native_id: str, p: Mapping[str, Any]) -> list[Record]:
     serials = _serials(p["serials"])
     kg = p.get("kg", serials.count)
-    return [
-        TransferOut(
-            native_id=native_id, series=_series(p.get("series", "S")), serials=serials, to=p["to"], quantity_kg=kg
-        )
-    ]
+    asked = TransferOut(
+        native_id=native_id, series=_series(p.get("series", "S")), serials=serials, to=p["to"], quantity_kg=kg
+    )
+    return [asked, TransferCosign(native_id=native_id, transfer_out=native_id)] if p.get("reviewed") else [asked]
 
 
 def _retirement(native_id: str, p: Mapping[str, Any]) -> list[Record]:

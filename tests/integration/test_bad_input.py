@@ -133,13 +133,6 @@ BAD = {
         (("transfer", "on its way", {"serials": [50, 59], "to": SUZHOU}),),
     ),
     "serials of another city": Bad("retirement", {"series": [SUZHOU, "S"], "serials": [1, 2]}, "series_unknown"),
-    "cosigning what needs none": Bad(
-        "cosign",
-        {"transfer": "small"},
-        "cosign_not_needed",
-        (),
-        (("transfer", "small", {"serials": [70, 79], "to": SUZHOU}),),
-    ),
     "withdrawing what was never sent": Bad("withdrawal", {"transfer": "T9"}, "transfer_not_asked", ("T9",)),
     "reissue of what was not wrong": Bad(
         "issuance", {"serials": [5000, 5001], "verification": "V1", "reissue_of": 1}, "issuance_not_corrected"

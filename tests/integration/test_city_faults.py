@@ -293,7 +293,7 @@ def _goes_away(office: CityOffice) -> Path | None:
         case "hangzhou":
             office.process.fault("connection_refused", seconds=3600)
         case _:
-            place = office.process.folder if office.name == "suzhou" else office.process.workbook
+            place = office.process.folder if office.name == "suzhou" else office.process.workbook.parent
             return place.rename(place.with_name(f"away-{place.name}"))
     return None
 
@@ -302,11 +302,7 @@ def _comes_back(office: CityOffice, hidden: Path | None) -> None:
     if hidden is None:
         office.process.clear_faults()
         return
-    place = hidden.with_name(hidden.name.removeprefix("away-"))
-    if place.is_file():  # the office saved meanwhile
-        hidden.unlink()
-    else:
-        hidden.rename(place)
+    hidden.rename(hidden.with_name(hidden.name.removeprefix("away-")))
 
 
 # -------------------------------------------------------------------- edited while it is read

@@ -387,6 +387,21 @@ def test_rejected_transfer__back_at_the_sender__with_the_reason(shanghai: City, 
     assert [row[3] for row in blocks(shanghai)] == [1, 1, 1]
 
 
+def test_cosignature_that_is_not_needed__nothing_is_held__the_transfer_goes(shanghai: City) -> None:
+    shanghai.begin()
+    shanghai.registry.write("transfer", "T1", {"serials": [101, 200], "to": SUZHOU, "reviewed": True})
+    shanghai.registry.write("retirement", "R1", {"serials": [1, 10]})
+    shanghai.sync()
+    assert shanghai.held() == {}
+    assert (len(proposals(shanghai)), [row[3] for row in blocks(shanghai)]) == (1, [4, 1, 2, 1])
+    assert shanghai.registry.booked("refused") == []
+    shanghai.registry.write("cosign", "C1", {"transfer": "T1"})  # and when it was proposed before
+    shanghai.sync()
+    assert shanghai.held() == {}
+    assert shanghai.counts()["inbox"] == {"settled": 8}
+    assert shanghai.sync().written == 0
+
+
 def test_decision_before_its_transfer_is_final__waits_and_goes(shanghai: City, suzhou: City) -> None:
     request = ids.request_id(SHANGHAI, REGISTRY, "TransferOut:T1", "propose:101-200", 1)
     transfer = "0x" + ids.transfer_id(SHANGHAI, request).hex()
