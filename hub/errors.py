@@ -62,6 +62,12 @@ def _one_line(value: object) -> str:
     return shown if len(shown) <= 300 else f"{shown[:300]}... ({len(shown)} characters)"
 
 
+def _put_back(kind: type[YrdhubError], arguments: tuple[object, ...], values: dict[str, object]) -> YrdhubError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(values)
+    return error
+
+
 class YrdhubError(Exception):
     """Base of every error that the hub and the adapters raise on purpose.
 
@@ -102,6 +108,10 @@ class YrdhubError(Exception):
         if self.remedy:
             parts.append(f"do: {self.remedy}")
         return "; ".join(parts)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # by its values, not by a call: subclasses take others, and an error goes from one process to another
+        return _put_back, (type(self), self.args, self.__dict__)
 
     def details(self) -> dict[str, JsonValue]:
         """What a subclass adds to the JSON forms, under names of its own."""

@@ -8,6 +8,7 @@ It ends when its pipe does, so that a parent that was killed leaves nothing behi
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
@@ -35,7 +36,8 @@ class IndexProcess:
 
     def __init__(self, database_url: str, rpc_url: str, deployment: Deployment) -> None:
         context = multiprocessing.get_context("spawn")
-        self._block = context.Value("q", -1)
+        # without a lock, which a killed child might take along: an aligned machine word is read and written whole
+        self._block = context.Value("q", -1, lock=False)
         self._events, child_events = context.Pipe(duplex=False)
         self._documents, child_documents = context.Pipe()
         self._theirs = (child_events, child_documents)
@@ -103,6 +105,7 @@ class IndexProcess:
 def _serve(
     block: Any, events: Connection, documents: Connection, database_url: str, rpc_url: str, deployment: Deployment
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal it reaches both, and the parent ends this one
     writer = open_engine(database_url, durable=False)
     durable = open_engine(database_url)
     try:

@@ -51,8 +51,8 @@ class Trial:
     effect that it can book. `type_row` has a person type what `instructions` said, where the registry is told so.
     `effects_booked` counts the bookings in the registry's own books. `down` and `drifted`
     make the registry unreachable, or changed, for as long as the context lasts. `private` gives words of a record
-    that must not leave. `notes` collects what a check saw and does not fail for. `uninteresting` gives the kinds that translate to nothing, each with the reason. `spoil`
-    gives records that must be refused.
+    that must not leave. `notes` collects what a check saw and does not fail for. `uninteresting` gives the kinds that
+    translate to nothing, each with the reason. `spoil` gives records that must be refused.
     """
 
     open: Callable[[], RegistryAdapter]

@@ -111,6 +111,13 @@ class CityFeed:
                 refused.append(Receipt(effect.key, False, reason=f"{unfit.code}: {unfit.reason} ({unfit.value})"))
         return bodies, refused
 
+    def as_told(self, effect: Effect) -> Mapping[str, Json]:
+        """One effect as this registry is sent it, or as a person types it. Raises NotTellable, or RecordRefused."""
+        if not (self.profile.idempotent_push or self.profile.lookup):
+            row: Mapping[str, Json] = self.instructions(effect)["row"]
+            return row
+        return (self.mapping.effects or EffectForm()).body(native_key(effect.key), told(effect, self.city))
+
     def instructions(self, effect: Effect) -> Mapping[str, Json]:
         """See WritesInstructions: what a person types where the registry is not told by its adapter. Raises
         RecordRefused."""

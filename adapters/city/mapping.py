@@ -75,7 +75,8 @@ def units_as_object(units: UnitRange) -> Json:
 class EffectForm:
     """How a registry takes effects: what it calls each thing and each field (a name left out stays the hub's own), and
     how it writes days, instants and ranges. `lists` False: ranges and lists become one text, joined by `joined_by`.
-    `read_units` reads a range back that `write_units` wrote (for the sample registry)."""
+    `key` is the field with the effect's key. `item` heads the short number of a work item, which a person types
+    instead. `read_units` reads a range back that `write_units` wrote (for the sample registry)."""
 
     key: str = "key"
     what: str = "what"
@@ -88,6 +89,7 @@ class EffectForm:
     write_units: Callable[[UnitRange], Json] = units_as_object
     read_units: Callable[[Json], UnitRange] | None = None
     lists: bool = True
+    item: str = "工作单号 / work item"
     joined_by: str = ";"
 
     def body(self, key: str, told: Told) -> dict[str, Json]:
@@ -102,7 +104,7 @@ class EffectForm:
 
     def typed(self, number: str, told: Told) -> dict[str, str]:
         """An effect as a person types it: every value a text, under `number`; what is empty is left out."""
-        body = self.body(number, told)
+        body = {self.item: number} | self.body("", told)  # the key is for programs: nobody types it
         return {name: text for name, value in body.items() if (text := _as_text(value, self.joined_by))}
 
     def _written(self, value: Value) -> Json:

@@ -166,9 +166,7 @@ def single(read: Callable[[Json], UnitRange]) -> Callable[[Mapping[str, Json]], 
     return lambda record: (read(dict(record)),)
 
 
-def issued_range(
-    field: str, read: Callable[[Json], UnitRange]
-) -> Mapping[str, Callable[[Mapping[str, Json]], object]]:
+def issued_range(field: str, read: Callable[[Json], UnitRange]) -> Mapping[str, Callable[[Mapping[str, Json]], object]]:
     """For `Shape.derived` of an issuance whose range is one text in `field`: series, kg per serial, first and last."""
 
     def of(record: Mapping[str, Json]) -> UnitRange:

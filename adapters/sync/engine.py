@@ -300,7 +300,8 @@ class SyncEngine:
                     submitted = sending.result()
                     sending = None
                     self._judge(submitted)
-                    backlog = backlog - submitted.sent if submitted.sent else 0
+                    # nothing sent: the journal is asked, where other writes may have been planned since
+                    backlog = backlog - submitted.sent if submitted.sent else len(self._journal.planned(_FAR_AHEAD))
                     if backlog > 0 and submitted.clean:  # the chain works while what it did is looked at
                         sending = pool.submit(self._submitter.submit_next, settled=False)
                     done, again = self._submitter.confirm(self._books, self._profile.member, self._advance())

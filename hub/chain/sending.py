@@ -73,28 +73,27 @@ def wait_receipt(node: Node, tx_hash: str, timeout: float = 60.0, poll: float = 
 
 
 def why_reverted(node: Node, receipt: Receipt) -> ChainRefused:
-    """Why an included transaction reverted, found by calling it again on the state before its block.
+    """Why an included transaction reverted, found by calling it again on the state before its block, and where that
+    would go through, on the newest: what a vote at the closing second met was its own block's time.
 
-    Transactions before it in the same block are not seen by that, so the reason may be missing: then the error is
-    `RevertedWithoutReason`.
+    Where neither says why, the error is `RevertedWithoutReason`; its remedy tells whether trying again helps.
     """
     transaction = node.rpc.call("eth_getTransactionByHash", receipt.tx_hash) or {}
     data = bytes.fromhex(transaction.get("input", "0x")[2:])
-    try:
-        if receipt.to is not None:
-            node.call(
-                receipt.to,
-                data,
-                sender=receipt.sender,
-                block=receipt.block_number - 1,
-                gas=int(transaction.get("gas", hex(BLOCK_GAS)), 16),
-            )
-    except ChainRefused as refused:
-        refused.where = f"transaction {receipt.tx_hash}"
-        return refused
-    except RetryLater:
-        pass  # the node no longer has that state
-    return decode_revert(b"").as_error(f"transaction {receipt.tx_hash}")
+    gas = int(transaction.get("gas", hex(BLOCK_GAS)), 16)
+    unknown = decode_revert(b"").as_error(f"transaction {receipt.tx_hash}")
+    for block in (receipt.block_number - 1, None) if receipt.to is not None else ():
+        try:
+            node.call(receipt.to or "", data, sender=receipt.sender, block=block, gas=gas)
+        except ChainRefused as refused:
+            refused.where = unknown.where
+            return refused
+        except RetryLater:
+            continue  # the node no longer has that state
+        if block is None:
+            unknown.message = f"the call was reverted in block {receipt.block_number}; now it would go through"
+            unknown.remedy = "give the command again"
+    return unknown
 
 
 def send(signer: Signer, node: Node, to: str, data: bytes, *, timeout: float = 60.0) -> Receipt:

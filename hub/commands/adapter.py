@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,8 @@ from rich.table import Table
 
 from adapters.acceptance import CHECKS, Outcome, Result, Trial, run_checks
 from adapters.acceptance.advice import ADVICE, NEEDS_A_STAND_IN
+from adapters.acceptance.tally import KindTally
+from adapters.city.effect_words import WORDS, examples
 from adapters.protocol import Effect, EffectKind, RegistryAdapter, RegistryProfile
 from adapters.registry import configured, factory, installed, open_adapter, read_configuration
 from adapters.skeleton.copying import TRANSPORTS, entry_point, is_inside, left_to_do, write_skeleton
@@ -131,21 +134,89 @@ def check(
             for outcome in run_checks(trial):
                 outcomes.append(outcome)
                 bar.advance(task)
+        kinds = trial.tallies()
     rows = [_row(outcome, write) for outcome in outcomes]
-    to_do = _to_do(name, live, settings, profile, rows)
+    written = name in configured(terminal.settings.home)
+    to_do = _to_do(name, live, written, settings, profile, rows, kinds)
     counts = {result.value: sum(row["result"] == result.value for row in rows) for result in Result}
     where = "the registry as configured" if live else "the sample that the adapter comes with (示例), not your registry"
     table = Table("check", "result", "why, and what to do", box=None, pad_edge=False)
     for row in rows:
         why = row["reason"] + (f" Do: {row['do']}" if row["do"] else "")
+        why = " ".join([why, *(f"Note: {note}." for note in row["notes"])]).strip()
         colour = _COLOUR[Result(row["result"])]
         table.add_row(row["name"].replace("_", " "), f"[{colour}]{row['result']}[/{colour}]", escape(why))
+    refused = sum(kind.refused for kind in kinds)
     lines = [f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped, against {where}"]
+    if refused:
+        read = sum(kind.read for kind in kinds)
+        lines.append(f"WARNING: {refused} of {read} records were refused; nothing of them reaches the chain")
     lines += ["still to do:", *(f"  {one}" for one in to_do)] if to_do else ["nothing is left to do"]
     told = {"name": name, "against": "registry" if live else "sample", **counts, "checks": rows, "to_do": to_do}
-    terminal.answer(told, table, *map(escape, lines))
+    told["kinds"] = [
+        {
+            "kind": kind.kind,
+            "read": kind.read,
+            "translated": kind.translated,
+            "asking_nothing": kind.silent,
+            "refused": kind.refused,
+            "reasons": kind.reasons,
+        }
+        for kind in kinds
+    ]
+    terminal.answer(told, table, "", _kinds_table(kinds), "", *map(escape, lines))
     if counts["failed"]:
         raise typer.Exit(1)
+
+
+def _kinds_table(kinds: Sequence[KindTally]) -> Table | str:
+    """What became of each kind of record, always shown."""
+    if not kinds:
+        return "the registry could not be read, so no record was counted"
+    table = Table("kind", "read", "translated", "asks nothing", "refused", "why", box=None, pad_edge=False)
+    for kind in kinds:
+        refused = f"[{'red' if kind.wholly_refused else 'yellow'}]{kind.refused}[/]" if kind.refused else "0"
+        counts = (str(kind.read), str(kind.translated), str(kind.silent), refused)
+        table.add_row(escape(kind.kind), *counts, escape("\n".join(kind.reasons)))
+    return table
+
+
+@app.command()
+def effects(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of the registry: HOME/adapters/NAME.json; or of an adapter")],
+    series: Annotated[str, typer.Option("--series", help="A series of the registry, for the examples")] = "EXAMPLE",
+    sample: Annotated[bool, typer.Option("--sample", help="Use the settings of the adapter's sample")] = False,
+) -> None:
+    """Show an example of everything that a registry can be told, in its own words: what to book for it.
+
+    Nothing is sent: the registry is not even asked. It is what its programmers and clerks need to see beforehand.
+    """
+    terminal = Terminal.of(context)
+    with (
+        _opened(terminal.settings.home, name, sample=sample) as (_, _, opener),
+        closing(opener()) as adapter,
+    ):
+        word_it = getattr(adapter, "as_told", None)
+        if word_it is None:
+            raise ConfigurationWrong(
+                "this adapter words its effects by itself, not by an `EffectForm`",
+                code="effects_not_shown",
+                what=name,
+                remedy="see the README in the adapter's folder",
+            )
+        profile = adapter.profile
+        told = []
+        for word, effect in examples(profile.member, profile.registry, series):
+            known = WORDS[word]
+            told.append(
+                {"word": word, "happened": known.happened, "book": known.book, "as_told": dict(word_it(effect))}
+            )
+    lines: list[str] = []
+    for one in told:
+        lines += [f"[bold]{one['word']}[/bold]: {escape(one['happened'])}. Book: {escape(one['book'])}"]
+        lines += [f"  {escape(json.dumps(one['as_told'], ensure_ascii=False))}"]
+    terminal.answer(told, *lines)
 
 
 @contextmanager
@@ -193,7 +264,7 @@ def _row(outcome: Outcome, write: bool) -> dict[str, Any]:
     name = outcome.check.name
     do = ""
     if outcome.result is Result.FAILED:
-        do = ADVICE.get(name, "see what the check says it asks for")
+        do = outcome.remedy or ADVICE.get(name, "see what the check says it asks for")
     elif outcome.result is Result.SKIPPED:
         do = NEEDS_A_STAND_IN.get(name, "")
         if name in WRITING and not write and "not allowed" in outcome.reason:
@@ -206,17 +277,26 @@ def _row(outcome: Outcome, write: bool) -> dict[str, Any]:
         "result": outcome.result.value,
         "reason": outcome.reason,
         "do": do or None,
+        "notes": list(outcome.notes),
         "seconds": round(outcome.seconds, 3),
     }
 
 
 def _to_do(
-    name: str, live: bool, settings: Mapping[str, Json], profile: RegistryProfile, rows: list[dict[str, Any]]
+    name: str,
+    live: bool,
+    written: bool,
+    settings: Mapping[str, Json],
+    profile: RegistryProfile,
+    rows: list[dict[str, Any]],
+    kinds: Sequence[KindTally],
 ) -> list[str]:
     adapter = str(settings.get("adapter") or name)
     point = installed().get(adapter)
     to_do: list[str] = []
-    if not live:
+    if not live and written:
+        to_do.append("run it without --sample: HOME/adapters has your registry's configuration")
+    elif not live:
         to_do.append(f"write HOME/adapters/{name}.json, so that your registry is checked and not the sample")
     elif profile.member == SAMPLE_MEMBER:
         to_do.append(f"`member` is {SAMPLE_MEMBER}, the sample's: put the code of GB/T 2260 of your city there")
@@ -227,4 +307,9 @@ def _to_do(
     if waiting:
         to_do.append(f"not run without --write: {'; '.join(waiting)}")
     to_do += [f"{row['name'].replace('_', ' ')}: {row['do']}" for row in rows if row["result"] == Result.FAILED.value]
+    to_do += [
+        f"{kind.kind}: {kind.refused} of {kind.read} refused; change the mapping, or have the records corrected"
+        for kind in kinds
+        if kind.refused
+    ]
     return to_do

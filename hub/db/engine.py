@@ -51,7 +51,13 @@ def open_reading_engine(url: str) -> Engine:
     writer."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, execution_options={"postgresql_readonly": True})
+        # every question of a transaction is answered as of its first one, as SQLite does it
+        return create_engine(
+            parsed,
+            pool_pre_ping=True,
+            isolation_level="REPEATABLE READ",
+            execution_options={"postgresql_readonly": True},
+        )
     engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_reading_sqlite)
     event.listen(engine, "begin", _begin_deferred)

@@ -20,6 +20,7 @@ _ONCE = 500
 
 _ID: BindParameter[str] = bindparam("id")
 _AT: BindParameter[int] = bindparam("at")
+_NEXT_BLOCK = select(t.cursor.c.next_block)
 _BLOCK_HASH = select(t.blocks.c.hash).where(t.blocks.c.number == _AT)
 _METHODOLOGY = select(t.methodologies.c.document).where(t.methodologies.c.methodology == _ID)
 _PROJECT = select(t.projects.c.revision, t.projects.c.document).where(t.projects.c.project == _ID)
@@ -95,7 +96,10 @@ class IndexBooks:
     def advance(self) -> int:
         """Follows the chain to its final head. Answers from now on are of that moment."""
         self.close()
-        return self._indexer.follow().block
+        block = self._indexer.follow().block
+        # an index that is followed elsewhere may have gone back since it was asked how far it is
+        position = self._first(_NEXT_BLOCK)
+        return block if position is None else min(block, position[0] - 1)
 
     def close(self) -> None:
         """Ends the reading transaction, if one is open."""

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from adapters.acceptance import Result, Trial, instructing, run_checks
+from adapters.acceptance import Outcome, Result, Trial, instructing, run_checks
 from adapters.cdm import adapter as cdm
 from adapters.cdm.sample import write_sample
 from adapters.protocol import Effect, EffectKind, Health, Holding, NativeRecord, Page, Receipt
-from hub.errors import RecordRefused
+from hub.errors import ConfigurationWrong, RecordRefused, RetryLater
 from mutual_recognition import records as canonical
 from mutual_recognition.identifiers import FIRST_PROGRAMME
 from mutual_recognition.serials import SerialRange
@@ -30,9 +30,73 @@ class LosesOnResumption(Sound):
 
 
 class GivesTwice(Sound):
+    """A line stands twice in what the registry delivers, to the letter."""
+
     def read(self, cursor: str) -> Iterator[Page]:
         for page in super().read(cursor):
-            yield replace(page, records=[*page.records, page.records[0]])
+            yield replace(page, records=[*page.records, page.records[0]], total=None)
+
+
+class GivesTwiceOtherwise(Sound):
+    def read(self, cursor: str) -> Iterator[Page]:
+        for page in super().read(cursor):
+            again = replace(page.records[0], payload={**page.records[0].payload, "again": "yes"})
+            yield replace(page, records=[*page.records, again], total=None)
+
+
+class RefusesIssuances(Sound):
+    """As a mapping with a wrong unit does: every issuance is refused, with all that a refusal should say."""
+
+    refused_for = "quantity_disagrees_with_serials"
+
+    def translate(self, record: NativeRecord) -> Sequence[canonical.Record]:
+        found = super().translate(record)
+        if any(isinstance(one, canonical.Issuance | canonical.Retirement) for one in found):
+            raise RecordRefused(
+                "1000 times too much", code=self.refused_for, field="CERs", value=7, remedy="correct it"
+            )
+        return found
+
+
+class RefusesOneIssuance(RefusesIssuances):
+    refused: ClassVar[set[str]] = set()
+
+    def translate(self, record: NativeRecord) -> Sequence[canonical.Record]:
+        if self.refused and record.native_id not in self.refused:
+            return Sound.translate(self, record)
+        try:
+            return super().translate(record)
+        except RecordRefused:
+            self.refused.add(record.native_id)
+            raise
+
+
+class CannotBeRead(Sound):
+    def read(self, cursor: str) -> Iterator[Page]:
+        raise ConfigurationWrong("a field is new: x", code="schema_changed", what="x", remedy="change the mapping: x")
+        yield
+
+
+class AnswersLate(Sound):
+    """Takes effects, and answers each at the third time that it is asked."""
+
+    offered: ClassVar[list[str]] = []
+    after = 3
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._profile = replace(self._profile, idempotent_push=True, lookup=True)
+
+    def push(self, effects: Sequence[Effect]) -> Sequence[Receipt]:
+        self.offered += [effect.key for effect in effects]
+        ready = [effect.key for effect in effects if self.offered.count(effect.key) >= self.after]
+        if not ready:
+            raise RetryLater("no receipt within 0.1 s", code="receipt_awaited", remedy="nothing")
+        return [Receipt(key, False, reason="not known here") for key in ready]
+
+
+class NeverAnswers(AnswersLate):
+    after = 1_000
 
 
 class ForgetsItsCursor(Sound):
@@ -215,12 +279,15 @@ def test_suite__sound_adapter__fails_nothing(folder: Path) -> None:
     [
         (LosesOnResumption, "cursor_resumes_exactly"),
         (ForgetsItsCursor, "cursor_resumes_exactly"),
-        (GivesTwice, "reading_ends_and_gives_every_record_once"),
+        (GivesTwiceOtherwise, "reading_ends_and_gives_every_record_once"),
         (NeverTheSame, "pages_repeat_harmlessly"),
         (Upside, "foundations_come_first"),
         (VersionsFall, "versions_rise"),
         (Moody, "translation_is_pure_and_survives_the_journal"),
         (Silent, "every_kind_is_translated_or_declared_uninteresting"),
+        (RefusesIssuances, "no_kind_is_refused_wholly"),
+        (RefusesIssuances, "quantities_agree_with_ranges"),
+        (RefusesIssuances, "nothing_personal_leaves"),
         (Curt, "refusals_say_what_to_do"),
         (Generous, "quantities_agree_with_ranges"),
         (LeavesOutHoldings, "holdings_are_consistent_with_the_feed"),
@@ -230,6 +297,59 @@ def test_suite__sound_adapter__fails_nothing(folder: Path) -> None:
 )
 def test_suite__one_fault__is_found_by_its_check(folder: Path, adapter: type[Sound], check: str) -> None:
     assert failing(adapter, folder, check) == {check}
+
+
+def outcomes_of(adapter: type[Sound], folder: Path, **more: Any) -> tuple[Trial, dict[str, Outcome]]:
+    trial = Trial(open=lambda: adapter(folder, member=FIRST_PROGRAMME), **more)
+    return trial, {outcome.check.name: outcome for outcome in run_checks(trial)}
+
+
+def test_suite__record_repeated_to_the_letter__is_a_note_and_fails_nothing(folder: Path) -> None:
+    _, outcomes = outcomes_of(GivesTwice, folder)
+    reading = outcomes["reading_ends_and_gives_every_record_once"]
+    assert reading.result is Result.PASSED, reading.reason
+    assert any("repeated unchanged" in note for note in reading.notes)
+    assert outcomes["versions_rise"].result is Result.PASSED
+
+
+def test_suite__kind_refused_wholly__is_counted_with_its_reason_and_never_said_to_be_absent(folder: Path) -> None:
+    trial, outcomes = outcomes_of(RefusesIssuances, folder)
+    refused = [kind for kind in trial.tallies() if kind.refused]
+    assert refused
+    assert all(kind.wholly_refused and kind.refused == kind.read for kind in refused)
+    assert all("1000 times too much" in kind.reasons[0] for kind in refused)
+    assert refused[0].kind in outcomes["no_kind_is_refused_wholly"].reason
+    assert not any("yet" in outcome.reason for outcome in outcomes.values() if outcome.result is Result.SKIPPED)
+
+
+def test_suite__one_record_refused__passes_with_a_note(folder: Path) -> None:
+    RefusesOneIssuance.refused.clear()
+    trial, outcomes = outcomes_of(RefusesOneIssuance, folder)
+    assert sum(kind.refused for kind in trial.tallies()) == 1
+    for name in ("no_kind_is_refused_wholly", "quantities_agree_with_ranges"):
+        assert outcomes[name].result is Result.PASSED, outcomes[name].reason
+        assert any("1000 times too much" in note for note in outcomes[name].notes)
+
+
+def test_suite__registry_that_cannot_be_read__says_so_once_and_skips_what_needs_records(folder: Path) -> None:
+    trial, outcomes = outcomes_of(CannotBeRead, folder)
+    failed = [outcome for outcome in outcomes.values() if outcome.result is Result.FAILED]
+    assert [outcome.check.name for outcome in failed] == ["reading_ends_and_gives_every_record_once"]
+    assert failed[0].remedy == "change the mapping: x"
+    skipped = [one for one in outcomes.values() if one.result is Result.SKIPPED and "reading stopped" in one.reason]
+    assert len(skipped) >= 9
+    assert trial.tallies() == []
+
+
+def test_suite__answer_that_comes_late__is_found_and_one_that_never_comes_is_named(folder: Path) -> None:
+    check = "effects_it_cannot_book_get_a_refused_receipt"
+    AnswersLate.offered.clear()
+    assert failing(AnswersLate, folder, check, may_write=True) == set()
+    trial = Trial(open=lambda: NeverAnswers(folder, member=FIRST_PROGRAMME), may_write=True)
+    (outcome,) = run_checks(trial, [check])
+    assert outcome.result is Result.FAILED
+    for named in ("acceptance:unknown-serials:1", "answer_seconds", "no receipt within 0.1 s"):
+        assert named in outcome.reason
 
 
 def test_suite__every_effect_taken__is_found(folder: Path) -> None:

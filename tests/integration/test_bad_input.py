@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from hub.chain.codec import encode_call
 from hub.chain.enums import BallotKind, Choice
 from hub.chain.keys import LocalSigner, sign_order
+from hub.chain.sending import next_nonce, prepare, simulate, wait_receipt
 from hub.db import tables as t
 from hub.errors import ChainRefused
 from hub.index.queries_totals import balance
@@ -379,6 +381,20 @@ def test_vote_after_the_close__refused(city_hub: Hub, ballot: str) -> None:
     city_hub.vote(ballot, SHANGHAI, Choice.YES)
     city_hub.pass_time(DAY + 1)
     assert refused(city_hub, *city_hub.signed_vote(ballot, SUZHOU, Choice.YES)) == "BallotClosed"
+
+
+def test_vote__included_after_the_close__names_the_close_and_not_the_deployment(city_hub: Hub, ballot: str) -> None:
+    node, voter = city_hub.node, city_hub.signers[HEFEI]
+    data = encode_call("Consortium", "vote", list(city_hub.signed_vote(ballot, SUZHOU, Choice.YES)))
+    to, nonce = city_hub.deployment.address("Consortium"), next_nonce(city_hub.node, voter.address)
+    simulate(node, voter.address, to, data)  # in time when it was sent ...
+    late = prepare(voter, to, data, nonce=nonce, chain_id=node.chain_id, gas_price=node.gas_price)
+    node.rpc.call("evm_increaseTime", DAY + 1)  # ... and too late in the block that takes it
+    node.send_raw(late.raw)
+    with pytest.raises(ChainRefused) as refusal:
+        wait_receipt(node, late.hash)
+    assert (refusal.value.error, late.hash in str(refusal.value.where)) == ("BallotClosed", True)
+    assert "deployment" not in str(refusal.value)
 
 
 def test_ballot_with_other_actions_than_were_signed__refused(city_hub: Hub, ballot: str) -> None:
