@@ -2,9 +2,11 @@
 
 `pytest` runs it for each adapter of this project (`tests/adapters/test_acceptance.py`), and an operator for a
 registry as it is configured (`yrdhub adapter check NAME`). A check passes, fails with what it saw, or is skipped for
-a reason that is said. When the registry cannot be read to its end, one check says so and those that need its records are
-skipped. What became of each kind of record is counted beside the checks (`tally.py`). Checks that write to the registry, take it down or change its schema need a `Trial` that says
-how; without that they are skipped, so that the suite may be run against a registry in service.
+a reason that is said. When the registry cannot be read to its end, one check says so and those that need its records
+are skipped. What became of each kind of record is counted beside the checks (`tally.py`).
+
+Checks that write to the registry, take it down or change its schema need a `Trial` that says how; without that they
+are skipped, so that the suite may be run against a registry in service.
 """
 
 from __future__ import annotations

@@ -64,8 +64,11 @@ def _repetitions(records: Sequence[NativeRecord]) -> tuple[list[str], list[str]]
     same: list[str] = []
     other: list[str] = []
     for record in records:
-        known = first.setdefault((record.kind, record.native_id, record.version), record)
-        if known is not record:
+        name = record.kind, record.native_id, record.version
+        known = first.get(name)
+        if known is None:
+            first[name] = record
+        else:
             told = f"{record.kind} {record.native_id} version {record.version} at {known.source} and {record.source}"
             (same if known.payload == record.payload else other).append(told)
     return same, other

@@ -154,8 +154,13 @@ def _refused(code: str, reason: str, field: str, value: object, where: str) -> R
         field=field,
         value=value,
         where=where,
-        remedy="correct the field at the registry; the corrected version is read by itself",
+        remedy=_REMEDIES.get(code, "correct the field at the registry; the corrected version is read by itself"),
     )
+
+
+_REMEDIES: Final = {
+    "status_unknown": "add the word to the statuses of the mapping; where it is a slip, correct it at the registry",
+}
 
 
 def check_names(expected: Iterable[str], found: Iterable[str], where: str) -> None:
@@ -263,13 +268,19 @@ def yes_no(value: Json) -> bool:
             raise Refusal(other, "neither 是 nor 否")
 
 
+class StatusUnknown(Refusal):
+    """A word for a status that the mapping's table lacks."""
+
+    code = "status_unknown"
+
+
 def one_of(words: Mapping[str, Status]) -> Callable[[Json], Status]:
     """A status by the registry's word for it."""
 
     def read(value: Json) -> Status:
         found = words.get(text(value))
         if found is None:
-            raise Refusal(value, f"a status the mapping does not know; known: {' '.join(words)}")
+            raise StatusUnknown(value, f"a status the mapping does not know; known: {' '.join(words)}")
         return found
 
     return read

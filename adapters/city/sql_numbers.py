@@ -40,7 +40,7 @@ class Numbered:
             code="cursor_ahead",
             what=cursor,
             where=snapshot.where,
-            remedy="find out which; then read again from the beginning: records already known are passed over",
+            remedy="find out which; where it was restored, say so: `yrdhub sync restored NAME`",
         )
 
     def cursor(self, row: Line) -> str:

@@ -112,10 +112,20 @@ def _renamed(content: str, name: str, transport: str, package: str) -> str:
     return content
 
 
+def _tests_of(package: Path) -> list[Path]:
+    """A city's own tests: in its folder inside the project, beside its package outside of it."""
+    inside = is_inside(package.parent)
+    if not inside and not (package.parent / "pyproject.toml").exists():
+        return []  # installed among other packages: `tests` there are not its own
+    return sorted((package if inside else package.parent).joinpath("tests").glob("test_*.py"))
+
+
 def left_to_do(package: Path) -> list[str]:
     """Every line of a city's folder that is still marked as the skeleton's, as FILE:LINE: what."""
     found: list[str] = []
-    for path in sorted([*package.glob("*.py"), *package.glob("*.md"), *package.parent.glob("README.md")]):
+    for path in sorted(
+        [*package.glob("*.py"), *package.glob("*.md"), *package.parent.glob("README.md"), *_tests_of(package)]
+    ):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             _, mark, what = line.partition("TODO:")
             if mark:

@@ -29,6 +29,7 @@ def create(settings: Mapping[str, Json]) -> FileFeedAdapter:
     return FileFeedAdapter(read_settings(FileFeedSettings, settings), MAPPING, FORM)
 
 
+# TODO: the sample speaks the mapping as it came: replace fixtures/ by a sample of yours when mapping.py is filled in.
 @contextmanager
 def sample() -> Iterator[dict[str, Json]]:
     """Settings of the small registry in `fixtures/` (示例), for tests and for a check before anything is configured."""

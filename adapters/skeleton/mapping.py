@@ -230,7 +230,7 @@ TRANSFER_OUT: Final = Shape(  # 转出
         ("ranges", "ranges", _ranges),
         ("quantity_t", "quantity_kg", _kg),
         ("requested_on", "requested_on", day),
-        ("reviewed_by", "reviewer", text),
+        ("reviewed_by", "reviewer", text),  # who co-signs on chain, with a key; no clerk's name: else constants, ""
         ("status", "status", _status),
         ("note", "label", text),
     ),
@@ -279,6 +279,7 @@ RETIREMENT: Final = Shape(  # 注销
         ("retired_on", "retired_on", day),
         ("note", "label", text),
     ),
+    # either field may be absent, not both: the chain takes no retirement without a beneficiary
     optional=frozenset({"beneficiary", "beneficiary_code", "compliance_year", "reason", "note"}),
 )
 
@@ -321,12 +322,50 @@ def _native_units(units: city.UnitRange) -> Json:
     }
 
 
-# TODO: how your registry takes what the hub tells it; words and fields left out keep the hub's English names.
+# TODO: how your registry takes what the hub tells it: its word for each thing, its name for each field. What is left out
+# keeps the hub's English name. `yrdhub adapter effects` shows an example of each; section 7 of the guide says what to book.
 EFFECTS: Final = EffectForm(
     key="key",
     what="event",
-    words={"transfer_accepted": "transfer completed", "incoming_pending": "transfer announced"},
-    fields={"member": "other_member"},
+    words={
+        "transfer_proposed": "transfer_proposed",
+        "transfer_accepted": "transfer completed",
+        "transfer_rejected": "transfer_rejected",
+        "transfer_expired": "transfer_expired",
+        "transfer_withdrawn": "transfer_withdrawn",
+        "incoming_pending": "transfer announced",
+        "incoming_final": "incoming_final",
+        "incoming_returned": "incoming_returned",
+        "retired_elsewhere": "retired_elsewhere",
+        "cancelled_elsewhere": "cancelled_elsewhere",
+        "moved_elsewhere": "moved_elsewhere",
+        "cancelled": "cancelled",
+        "held": "held",
+        "lifted": "lifted",
+        "recognition_changed": "recognition_changed",
+        "record_status": "record_status",
+    },
+    fields={
+        "transfer": "transfer",
+        "reference": "reference",
+        "member": "other_member",
+        "ranges": "ranges",
+        "kept": "kept",
+        "cut": "cut",
+        "factor_ppm": "factor_ppm",
+        "deadline": "deadline",
+        "reason": "reason",
+        "purpose": "purpose",
+        "compliance_year": "compliance_year",
+        "subject_kind": "subject_kind",
+        "subject": "subject",
+        "status": "status",
+        "uses": "uses",
+        "valid_from": "valid_from",
+        "valid_to": "valid_to",
+        "record_kind": "record_kind",
+        "record_id": "record_id",
+    },
     write_units=_native_units,
     read_units=_units,
 )

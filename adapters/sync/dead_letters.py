@@ -122,8 +122,14 @@ def _record(row: Mapping[str, Any], name: str) -> Held:
         todo = _DO.get(row["code"], "correct the record at the registry, which gives it a new version") + f"; {again}"
     facts = {key: row[key] for key in ("native_id", "kind", "version", "source", "reason", "waits_for")}
     what = f"{row['kind']} {row['native_id']}, version {row['version']}"
-    why = str(reason.get("message", ""))
+    why = _with_value(str(reason.get("message", "")), reason.get("what"))
     return Held(Family.RECORD, row["native_id"], code, what, why, todo, bool(row["waits_for"]), facts)
+
+
+def _with_value(message: str, value: object) -> str:
+    """What was wrong, with the value that was: a table shows nothing else of the reason."""
+    shown = "" if value is None else str(value)
+    return message if not shown or shown in message else f"{message} (it says: {shown[:100]})"
 
 
 _DO = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, or_, select, update
 
-from adapters.protocol import Effect, Receipt
+from adapters.protocol import Effect, EffectKind, Receipt
 from adapters.sync import tables as t
 from adapters.sync.journal_store import JournalStore, effect_row
 from hub.errors import RecordRefused
@@ -20,6 +20,9 @@ MOST_UNANSWERED = 12
 _AT_ONCE = 2
 _FIRST_WAIT = 10
 _LONGEST_WAIT = 3_600
+
+SET_ASIDE = "needless"
+"""Status of an effect that is not told: what it would undo was never booked."""
 
 BY_HAND = ("person", "refused", "unanswered")
 """Statuses of effects that a person may book."""
@@ -91,6 +94,26 @@ class EffectQueue(JournalStore):
                 marks.append({"row": row.id, "times": times, "at": now + wait_after(times), "now": status, "why": why})
             if marks:
                 connection.execute(_UNANSWERED, marks)
+
+    def set_aside(self) -> int:
+        """The end of a transfer that the registry, or a person, refused to be told of concerns nobody there: it is not
+        offered, and where it was refused too, it is no second thing to settle. Returns how many.
+
+        Where the announcement is told again (`offer_again`), its end comes after it.
+        """
+        e = t.effects.c
+        announced = t.effects.alias("announced")
+        refused = select(announced.c.id).where(
+            announced.c.about == e.about,
+            announced.c.kind == EffectKind.TRANSFER_INCOMING.value,
+            announced.c.status == "refused",
+            announced.c.id < e.id,
+        )
+        ended = and_(e.kind == EffectKind.TRANSFER_ENDED.value, e.about != "", refused.exists())
+        waiting = or_(e.status == "queued", and_(e.status == "refused", e.settled_at == 0))
+        values = {"status": SET_ASIDE, "reason": "the transfer was refused when it was announced, and has ended"}
+        with self._engine.begin() as connection:
+            return connection.execute(update(t.effects).where(ended, waiting).values(values)).rowcount
 
     def book(self, receipts: Iterable[Receipt]) -> None:
         """What the registry answered."""
@@ -168,6 +191,10 @@ class EffectQueue(JournalStore):
             where = and_(where, e.key.in_(keys))
         values = {"status": "queued", "unanswered": 0, "next_attempt_at": 0, "settled_by": "", "settled_at": 0}
         with self._engine.begin() as connection:
+            abouts = select(e.about).where(where, e.kind == EffectKind.TRANSFER_INCOMING.value)
+            again = list(connection.execute(abouts).scalars())
+            ends = update(t.effects).where(e.status == SET_ASIDE, e.about.in_(again))
+            connection.execute(ends.values(status="queued", reason=""))
             return connection.execute(update(t.effects).where(where).values(values)).rowcount
 
 

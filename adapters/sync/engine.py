@@ -18,6 +18,7 @@ from typing import Protocol
 import structlog
 
 from adapters.protocol import Page, RegistryAdapter
+from adapters.sync import claimed
 from adapters.sync.disputed import refuse_disputed
 from adapters.sync.journal import Decision, InboxRow, Journal
 from adapters.sync.overdue import OVERDUE, expiry, overdue_record
@@ -28,7 +29,7 @@ from adapters.sync.submit import RETRY_SOON, Submitted, Submitter
 from adapters.sync.telling import Telling, Watch
 from hub.errors import ConfigurationWrong, RecordRefused, RetryLater
 from mutual_recognition.books import Books, Directory
-from mutual_recognition.identifiers import transfer_id
+from mutual_recognition.identifiers import member_of, project_id, transfer_id
 from mutual_recognition.sync_facts import SyncFacts
 
 log = structlog.get_logger(__name__)
@@ -64,7 +65,8 @@ class StatusSink(Protocol):
 
 @dataclass(slots=True)
 class PassReport:
-    """What one pass did."""
+    """What one pass did. `held`: records that are held back, and `kept`: all that is, by family; `refused`: of what was
+    `told`, what the registry refused. `for_operator`: some of the trouble does not pass by itself."""
 
     read: int = 0
     faults: int = 0
@@ -73,6 +75,9 @@ class PassReport:
     told: int = 0
     documents: int = 0
     trouble: list[str] = field(default_factory=list)
+    refused: int = 0
+    kept: dict[str, int] = field(default_factory=dict)
+    for_operator: bool = False
 
 
 class SyncEngine:
@@ -99,6 +104,8 @@ class SyncEngine:
         self._books = books
         self._submitter = submitter
         self._documents = documents
+        self._directory = directory
+        self._asset_key = asset_key
         self._clock = clock
         self._alone = alone
         self._status = status
@@ -166,11 +173,14 @@ class SyncEngine:
             before = report.written
             self._release_waiting(every=False)
             self._write(None, report, watch)
-        report.told, trouble = self._telling.tell(watch)
-        report.trouble += trouble
+        told = self._telling.tell(watch)
+        report.told, report.refused = told.answered, told.refused
+        report.trouble += told.trouble
+        report.for_operator |= told.for_operator
         self._deliver(report)
         self._journal.supersede()
-        report.held = self._journal.how_many_held()
+        report.kept = self._journal.kept_back()
+        report.held = report.kept["record"]
         self._note_outcome(report)
         return report
 
@@ -205,6 +215,18 @@ class SyncEngine:
             if len(self._books.carried_out(self._profile.member, requests)) == len(requests):
                 return
             yield submission
+
+    def _lost_where_found(self) -> Iterator[int]:
+        """Writes that were found on the chain (a lost journal had sent them) and that it no longer has, by the same
+        order. Their bytes are not here: they are planned anew."""
+        found = self._journal.found_done()
+        for start in range(0, len(found), _DECIDE):
+            piece = found[start : start + _DECIDE]
+            there = self._books.carried_out(self._profile.member, [request for _, request in piece])
+            gone = [row for row, request in piece if request not in there]
+            if not gone:
+                return
+            yield from gone
 
     def _settle_all(self) -> int:
         """Waits until every signed transaction is final or known never to be; returns how many writes that finished."""
@@ -242,6 +264,7 @@ class SyncEngine:
         if known and self._books.block_hash(number) != known:
             lost = list(self._lost())
             self._journal.reopen(lost)
+            self._journal.decide_again(list(self._lost_where_found()), RETRY_SOON)
             self._submitter.forget_inclusions()
             log.warning("chain_went_back", was_at=number, is_at=position, transactions_to_send_again=len(lost))
         followed = (position, self._books.block_hash(position) or "")
@@ -332,12 +355,23 @@ class SyncEngine:
         if not submitted.refusals:
             return
         give_up = time.monotonic() + _NOT_FINAL_AFTER
-        while self._advance() < submitted.refused_at and time.monotonic() < give_up:
+        while self._advance() < submitted.refused_at:
+            if time.monotonic() > give_up:
+                return  # the index is far behind: nobody is told of a refusal that may be none; it is decided anew
             time.sleep(0.02)
         done = self._books.carried_out(self._profile.member, [row.request for row, _ in submitted.refusals])
         for row, reason in submitted.refusals:
             if row.request not in done:
+                if reason.error == claimed.ERROR and self._asset_key is not None:
+                    records = self._adapter.translate(self._journal.record(row.inbox_id))
+                    claimed.name_asset(reason, records, self._asset_key, self._project_name)
                 self._submitter.hold(row, reason)
+
+    def _project_name(self, project: bytes) -> str | None:
+        """A project's own number: as the hub knows it, or where its document is still on its way there, the journal."""
+        member, registry = self._profile.member, self._profile.registry
+        own = (name for name in self._journal.registered() if project_id(member, registry, name) == project)
+        return self._directory.subject_name(project) or (next(own, None) if member_of(project) == member else None)
 
     def _start_over(self) -> int:
         finished = self._settle_all()
@@ -355,6 +389,7 @@ class SyncEngine:
             log.warning("registry_unreachable", registry=self._profile.name, trouble=str(trouble))
             self._journal.set(registry_reachable="no", registry_trouble=str(trouble))
             report.trouble.append(str(trouble))
+            report.for_operator |= isinstance(trouble, ConfigurationWrong)
             return None
         self._journal.set(registry_reachable="yes")
         if page is None:
@@ -408,7 +443,8 @@ class SyncEngine:
             try:
                 self._deliver_some(documents, report)
             except RetryLater as trouble:
-                report.trouble.append(str(trouble))
+                if str(trouble) not in report.trouble:  # a hub that is away is met at every step of a long load
+                    report.trouble.append(str(trouble))
                 return
 
     def _deliver_some(self, documents: Sequence[tuple[bytes, bytes]], report: PassReport) -> None:

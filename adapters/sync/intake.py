@@ -68,6 +68,12 @@ class Intake(JournalStore):
                 faults.append(Fault(row["source"], row["kind"], row["native_id"], reason, "version_reused"))
         return faults
 
+    def record(self, inbox_id: int) -> NativeRecord:
+        """One record of the inbox. Raises LookupError."""
+        for row in self._inbox(t.inbox.c.id == inbox_id, 1, 0):
+            return row.record
+        raise LookupError(inbox_id)
+
     # ---------------------------------------------------------------- 2 decide
 
     def undecided(self, limit: int, after: int = 0) -> list[InboxRow]:

@@ -179,11 +179,39 @@ class Outbox(Intake):
                 connection.execute(fate.values(status="signed", block_number=0))
             self._set(connection, {"push_position": ""})
 
+    def found_done(self) -> list[tuple[int, bytes]]:
+        """Writes that were found on the chain and that no transaction of this journal carries (the journal that sent
+        them was lost), newest block first: row and request."""
+        query = select(t.outbox.c.id, t.outbox.c.request).where(t.outbox.c.status == "done", t.outbox.c.submission == 0)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(t.outbox.c.block_number.desc(), t.outbox.c.id.desc())).all()
+        return [(row.id, row.request) for row in rows]
+
+    def decide_again(self, rows: Sequence[int], waits_for: str) -> None:
+        """Writes that were found done and that the chain lost: their records are held until `waits_for` has come, and
+        are decided anew then."""
+        reason = {"message": "the chain lost the block that carried this out; it is decided anew"}
+        with self._engine.begin() as connection:
+            for row in rows:
+                mine = t.outbox.c.id == row
+                record = select(t.outbox.c.inbox_id).where(mine).scalar_subquery()
+                values = mark(0, "held", self._clock(), "chain_went_back", reason, waits_for)
+                del values["inbox_id"]
+                connection.execute(update(t.inbox).where(t.inbox.c.id == record).values(values))
+                connection.execute(t.outbox.delete().where(mine))
+
     def transfers_asked(self, native_id: str) -> list[bytes]:
         """Requests of the transfers that one of the registry's own records asked for."""
         query = select(t.outbox.c.request).where(t.outbox.c.native_id == native_id, t.outbox.c.function == "propose")
         with self._engine.connect() as connection:
             return list(connection.execute(query.order_by(t.outbox.c.id)).scalars())
+
+    def registered(self) -> Iterator[str]:
+        """The registry's own numbers of the projects that it registered, or is about to; newest first."""
+        o = t.outbox.c
+        query = select(o.native_id).where(o.contract == "Projects", o.function == "register").order_by(o.id.desc())
+        with self._engine.connect() as connection:
+            yield from connection.execution_options(yield_per=1_000).execute(query).scalars()
 
     def native_of_request(self, request: bytes) -> str | None:
         """The registry's own record that asked for a write; None where none did."""

@@ -83,10 +83,17 @@ class Standing(JournalStore):
             cursor=self.get("read_cursor")[:_LONGEST_WORDS],
         )
 
-    def how_many_held(self) -> int:
-        """How many records are held back."""
-        with self._engine.connect() as connection:
-            return int(connection.execute(select(func.count()).where(t.inbox.c.status == "held")).scalar_one())
+    def kept_back(self) -> dict[str, int]:
+        """How many things `all_held` lists, by family: held records, what could not be read, effects that were refused
+        or left unanswered, documents that the hub refused."""
+        counts = self.counts()
+        effects, documents = counts["effects"], counts["documents"]["refused"]
+        return {
+            "record": counts["inbox"].get("held", 0),
+            "unreadable": counts["faults"]["all"] - documents,
+            "effect": effects.get("refused", 0) + effects.get("unanswered", 0),
+            "document": documents,
+        }
 
     def held_as(self, code: str, waits_for: str) -> int:
         """How many records are held under a code and wait for this."""

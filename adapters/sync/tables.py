@@ -134,7 +134,8 @@ effects = Table(
     Index("ix_effects_about", "about"),
 )
 """What the registry is to be told. `status`: queued, booked, refused (by the registry, or by a person), person (on the
-work list), unanswered (offered too often without an answer).
+work list), unanswered (offered too often without an answer), needless (the end of a transfer whose announcement was
+refused: nothing is to be undone).
 
 `about`: the transfer, hold or recognition it belongs to, told in order. `unanswered`: how often the registry, though it
 was there, gave no answer. `settled_by`, `settled_at`: the person who booked or refused it by hand, and when."""

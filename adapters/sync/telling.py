@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
 
-from adapters.protocol import Effect, RegistryAdapter
+from adapters.protocol import Effect, Receipt, RegistryAdapter
 from adapters.sync.effects import effects_of, recognition_effect
 from adapters.sync.journal import Journal
 from hub.errors import ConfigurationWrong, RetryLater
@@ -22,6 +22,23 @@ _LOOK_UP = 100
 
 Watch = Callable[[str, int, int | None], None]
 """Told about progress: stage (read, write, tell), how many so far, of how many (None: not known)."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What telling came to: effects that the registry answered, how many of them it refused, and what trouble there
+    was. `for_operator`: it does not pass by itself; a setting, a key or the mapping has to change."""
+
+    answered: int = 0
+    refused: int = 0
+    trouble: list[str] = field(default_factory=list)
+    for_operator: bool = False
+
+    def add(self, receipts: Collection[Receipt]) -> int:
+        """Counts answers in; returns how many."""
+        self.answered += len(receipts)
+        self.refused += sum(not receipt.accepted for receipt in receipts)
+        return len(receipts)
 
 
 class Telling:
@@ -42,33 +59,34 @@ class Telling:
         self._directory = directory
         self._clock = clock
 
-    def tell(self, watch: Watch) -> tuple[int, list[str]]:
-        """Queues what happened since, and offers what is due; how many effects were answered, and what trouble there
-        was."""
-        told = 0
+    def tell(self, watch: Watch) -> Told:
+        """Queues what happened since, and offers what is due; what that came to."""
+        told = Told()
         try:
             self._queue_effects()
+            self._journal.set_aside()
             if not self._profile.idempotent_push and not self._profile.lookup:
                 self._to_person()
-                return 0, []
+                return told
             while queued := self._journal.queued(_PUSH):
-                answered = self._offer([(self.completed(effect), attempts) for effect, attempts in queued])
-                told += answered
-                watch("tell", told, told + self._journal.untold())
+                answered = self._offer([(self.completed(effect), attempts) for effect, attempts in queued], told)
+                self._journal.set_aside()
+                watch("tell", told.answered, told.answered + self._journal.untold())
                 if not answered:
-                    return told, []
-            told += self._look_up_unanswered()
+                    return told
+            self._look_up_unanswered(told)
         except (RetryLater, ConfigurationWrong) as trouble:
             log.warning("registry_not_told", registry=self._profile.name, trouble=str(trouble))
-            return told, [str(trouble)]
-        return told, []
+            told.trouble.append(str(trouble))
+            told.for_operator = isinstance(trouble, ConfigurationWrong)
+        return told
 
-    def _look_up_unanswered(self) -> int:
+    def _look_up_unanswered(self, told: Told) -> None:
         """What was offered and is not offered again yet, the registry may have booked meanwhile."""
         keys = self._journal.awaiting_answer(_LOOK_UP) if self._profile.lookup else []
         booked = self._adapter.lookup(keys) if keys else {}
         self._journal.book(booked.values())
-        return len(booked)
+        told.add(booked.values())
 
     def _to_person(self) -> None:
         """Effects onto the work list, in the registry's own names as far as they are known by now."""
@@ -131,11 +149,12 @@ class Telling:
         request = self._books.transfer_request(transfer)
         return None if request is None else self._journal.native_of_request(request)
 
-    def _offer(self, queued: Sequence[tuple[Effect, int]]) -> int:
+    def _offer(self, queued: Sequence[tuple[Effect, int]], told: Told) -> int:
         """Offers effects; those offered before are looked up first. Returns how many the registry answered."""
         before = [effect.key for effect, attempts in queued if attempts]
         booked = self._adapter.lookup(before) if before and self._profile.lookup else {}
         self._journal.book(booked.values())
+        told.add(booked.values())
         fresh = [effect for effect, _ in queued if effect.key not in booked]
         keys = [effect.key for effect in fresh]
         self._journal.offered(keys)
@@ -146,6 +165,7 @@ class Telling:
                 self._journal.unanswered(keys, str(trouble))
             raise
         self._journal.book(receipts)
+        told.add(receipts)
         answered = {receipt.key for receipt in receipts}
         self._journal.unanswered([key for key in keys if key not in answered], "the registry gave no receipt for it")
         return len(booked) + len(receipts)

@@ -244,7 +244,11 @@ WORDS: dict[str, Words] = {
         "Compliance year {year} does not go with the purpose {purpose}.",
         "state it for ETS compliance, and for nothing else",
     ),
-    "BeneficiaryMissing": Words("A retirement needs the commitment to its beneficiary."),
+    "BeneficiaryMissing": Words(
+        "A retirement needs the commitment to its beneficiary, and the record names none.",
+        "state the beneficiary at the registry, by name or by its unified social credit code; who retires for itself is "
+        "its own",
+    ),
     "PledgeUntilInvalid": Words("A pledge cannot run until {until:time}."),
     "NotPledged": Words(
         "The unit block from {first} of series {series} is not pledged, or not until the time that the order names."

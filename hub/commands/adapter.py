@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -58,7 +59,7 @@ def new(
     steps = [
         f'add to pyproject.toml, under [project.entry-points."yrdhub.adapters"]: {line}'
         if inside
-        else f"pip install --no-build-isolation --no-deps -e {folder / name}",
+        else f"{sys.executable} -m pip install --no-build-isolation --no-deps -e {folder / name}",
         *(["make setup"] if inside else []),
         f"yrdhub adapter check {name}",
         f"pytest {folder / name / 'tests'}",

@@ -48,7 +48,16 @@ _HUB_ANSWERS_WITHIN = 30.0
 
 
 class _CityFirst(TyperGroup):
-    """`yrdhub reconcile CITY` is `yrdhub reconcile run CITY`."""
+    """`yrdhub reconcile CITY` is `yrdhub reconcile run CITY`, also with options of `run` before the city."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        formatter.write_usage(ctx.command_path, "CITY [OPTIONS]")
+        formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...", prefix="   or: ")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         if args and args[0] not in self.commands and not args[0].startswith("-"):

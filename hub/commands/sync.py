@@ -22,7 +22,7 @@ from hub.commands.reconcile_schedule import ReconcileEvery
 from hub.commands.sync_journal import Name, journal_file
 from hub.commands.sync_watch import metrics_of, opened_desk, stop_by_signal, watch_passes
 from hub.commands.watching import watching
-from hub.errors import RetryLater
+from hub.errors import ConfigurationWrong, RetryLater
 from hub.terminal import Terminal
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="A city's registry and the chain, kept the same.")
@@ -34,6 +34,8 @@ app.command("todo")(sync_held.todo)
 app.command("done")(sync_held.done)
 app.command("refuse")(sync_held.refuse)
 app.command("restored")(sync_restored.restored)
+
+_FAMILIES = {"record": "records", "unreadable": "unreadable", "effect": "effects", "document": "documents"}
 
 _HUB_ANSWERS_WITHIN = 30.0
 """Seconds."""
@@ -82,7 +84,8 @@ def run(
 ) -> None:
     """One pass in both directions: the registry's records to the chain, what happened there back to the registry.
 
-    A pass may be interrupted anywhere; the next goes on from the journal. Exit code 75 when registry or chain was away.
+    A pass may be interrupted anywhere; the next goes on from the journal. Exit code 75 when registry or chain was away
+    and a later pass may succeed; 78 when somebody has to change something first (a field renamed, a key, a setting).
     """
     terminal = Terminal.of(context)
     for option, value in (
@@ -104,7 +107,7 @@ def run(
                 report = desk.run_once(shown)
             terminal.answer(_report(report), *_report_lines(name, report))
             if report.trouble:
-                raise typer.Exit(RetryLater.exit_code)
+                raise typer.Exit((ConfigurationWrong if report.for_operator else RetryLater).exit_code)
             return
         waking = Waking()
         stop_by_signal(waking)
@@ -132,17 +135,19 @@ def _configured(home: Path, name: str) -> dict[str, Any]:
 
 
 def _report(report: PassReport) -> dict[str, Any]:
-    fields = ("read", "faults", "written", "held", "told", "documents", "trouble")
+    fields = ("read", "faults", "written", "held", "kept", "told", "refused", "documents", "trouble")
     return {field: getattr(report, field) for field in fields}
 
 
 def _report_lines(name: str, report: PassReport) -> list[str]:
+    refused = f" ({report.refused:,} of them refused there)" if report.refused else ""
     lines = [
-        f"{name}: {report.read:,} records read, {report.written:,} writes final, {report.told:,} effects told, "
+        f"{name}: {report.read:,} records read, {report.written:,} writes final, {report.told:,} effects told{refused}, "
         f"{report.documents:,} documents shared"
     ]
-    if report.held:
-        lines.append(f"[yellow]{report.held:,} held back: yrdhub sync held {name}[/yellow]")
+    if kept := sum(report.kept.values()):
+        by_family = ", ".join(f"{count:,} {_FAMILIES[family]}" for family, count in report.kept.items() if count)
+        lines.append(f"[yellow]{kept:,} held back ({by_family}): yrdhub sync held {name}[/yellow]")
     if report.faults:
         lines.append(f"[yellow]{report.faults:,} could not be read: yrdhub sync faults {name}[/yellow]")
     return lines + [f"[yellow]{escape(trouble)}[/yellow]" for trouble in report.trouble]

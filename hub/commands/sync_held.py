@@ -156,7 +156,7 @@ def _settle(context: typer.Context, name: str, key: str, *, by: str, reference: 
         key = _key_of(terminal, name, journal, key)
         task = journal.task(key)
         word = f"refused ({reason})" if reason else f"booked as {reference}"
-        confirm(terminal, f"{in_words(task.effect)}: {word}, says {by}", yes)
+        confirm(terminal, f"{in_words(task.effect)}: {word}, says {by}. This cannot be done twice", yes)
         journal.settle_by_hand(key, by=by.strip(), reference=reference.strip(), reason=reason.strip())
     told = {"key": key, "status": "refused" if reason else "booked", "by": by, "reference": reference, "reason": reason}
     terminal.answer(told, f"{word}: {key}")
@@ -179,7 +179,7 @@ def confirm(terminal: Terminal, what: str, yes: bool) -> None:
         raise ConfigurationWrong(
             "a program has to say --yes", what=what, remedy="add --yes", code="confirmation_missing"
         )
-    if not typer.confirm(f"{what}. This cannot be done twice. Is it so?", err=True):
+    if not typer.confirm(f"{what}. Is it so?", err=True):
         raise typer.Exit(1)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from hub.errors import ConfigurationWrong
 from hub.settings import Settings
 
-
 _LEAST_BYTES = 32
 
 

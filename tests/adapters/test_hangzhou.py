@@ -163,7 +163,7 @@ def test_correction__names_its_serials(offline: SqlFeedAdapter) -> None:
         ("HZ-DEMO-QF-00001 v1", {"签发量_千克": ""}, "value_refused", "签发量_千克"),
         ("HZ-DEMO-QF-00001 v1", {"起号": "WB000000000001"}, "value_refused", "起号"),
         ("HZ-DEMO-QF-00001 v1", {"止号": "441650"}, "value_refused", "止号"),
-        ("HZ-DEMO-QF-00001 v1", {"状态码": 99}, "value_refused", "状态码"),
+        ("HZ-DEMO-QF-00001 v1", {"状态码": 99}, "status_unknown", "状态码"),
         ("HZ-DEMO-QF-00001 v1", {"签发日": 20240230}, "value_refused", "签发日"),
         ("HZ-DEMO-QF-00001 v1", {"签发日": 99991231, "减排年度": "二〇二三"}, "value_refused", "减排年度"),
         ("HZ-DEMO-HZ-00001 v1", {"监测止月": 202300}, "value_refused", "监测止月"),

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from contextlib import closing
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from typer.main import get_command
 
 from adapters.acceptance import CHECKS, Result, Trial, run_checks
 from adapters.acceptance.advice import ADVICE
-from adapters.city.mapping import CityMapping
+from adapters.city import telling
+from adapters.city.canonical import City
+from adapters.city.effect_words import FIELDS, WORDS, examples
+from adapters.city.mapping import TITLES, CityMapping
 from adapters.skeleton import files_adapter, rest_adapter, sql_adapter
 from adapters.skeleton.copying import TRANSPORTS, entry_point, left_to_do, package_of, write_skeleton
 from adapters.skeleton.mapping import MAPPING
@@ -109,6 +113,8 @@ def test_skeleton__inside_the_project__is_one_folder_and_one_line(
     assert entry_point("ningbo", tmp_path) == 'ningbo = "adapters.ningbo.adapter:create"'
     assert "adapters.ningbo.mapping" in (tmp_path / "ningbo" / "adapter.py").read_text()
     assert left_to_do(tmp_path / "ningbo")
+    assert any(one.startswith("test_ningbo.py") for one in left_to_do(tmp_path / "ningbo"))
+    assert any(one.startswith("adapter.py") and "fixtures/" in one for one in left_to_do(tmp_path / "ningbo"))
     (tmp_path / "ningbo" / "mapping.py").write_text("")
     assert not [one for one in left_to_do(tmp_path / "ningbo") if one.startswith("mapping.py")]
 
@@ -177,6 +183,98 @@ def test_check__against_a_registry_as_configured__says_failures_and_what_to_do(
     assert any(one.startswith("not run without --write") for one in told["to_do"])
 
 
+def test_check__always_counts_kinds_and_fails_where_one_is_refused_wholly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registry whose mapping lacks every purpose: its retirements are refused, and the check is red."""
+    purposes = dict(MAPPING.purposes)
+    MAPPING.purposes.clear()  # type: ignore[attr-defined]
+    try:
+        with files_adapter.sample() as settings:
+            (tmp_path / "adapters").mkdir()
+            (tmp_path / "adapters" / "demo.json").write_text(json.dumps({**settings, "adapter": "demo"}))
+            point = EntryPoint("demo", "adapters.skeleton.files_adapter:create", "yrdhub.adapters")
+            monkeypatch.setattr("adapters.registry.installed", lambda: {"demo": point})
+            monkeypatch.setattr("hub.commands.adapter.installed", lambda: {"demo": point})
+            code = run(["--home", str(tmp_path), "--json", "adapter", "check", "demo"])
+            told = json.loads(capsys.readouterr().out)
+            assert run(["--home", str(tmp_path), "adapter", "check", "demo"]) == code == 1
+            shown = " ".join(capsys.readouterr().out.split())
+    finally:
+        MAPPING.purposes.update(purposes)  # type: ignore[attr-defined]
+    kinds = {one["kind"]: one for one in told["kinds"]}
+    assert set(MAPPING.shapes) <= set(kinds)
+    assert kinds["issuance"]["refused"] == 0
+    assert kinds["issuance"]["translated"] == kinds["issuance"]["read"] >= 2
+    retired = kinds["retirement"]
+    assert retired["refused"] == retired["read"] >= 1
+    assert "'P1'" in retired["reasons"][0] or "purpose" in retired["reasons"][0]
+    assert {row["name"] for row in told["checks"] if row["result"] == "failed"} >= {"no_kind_is_refused_wholly"}
+    assert any(one.startswith("retirement: ") for one in told["to_do"])
+    assert "records were refused; nothing of them reaches the chain" in shown
+
+
+def test_check_of_the_sample__with_a_configuration__does_not_ask_for_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = EntryPoint("demo", "adapters.skeleton.files_adapter:create", "yrdhub.adapters")
+    monkeypatch.setattr("adapters.registry.installed", lambda: {"demo": point})
+    monkeypatch.setattr("hub.commands.adapter.installed", lambda: {"demo": point})
+    monkeypatch.setattr("hub.commands.adapter.run_checks", lambda trial: iter(()))
+    (tmp_path / "adapters").mkdir()
+    (tmp_path / "adapters" / "demo.json").write_text(json.dumps({"member": 330200, "registry": "demo"}))
+    assert run(["--home", str(tmp_path), "--json", "adapter", "check", "demo", "--sample"]) == 0
+    to_do = json.loads(capsys.readouterr().out)["to_do"]
+    assert not any("write HOME" in one for one in to_do)
+    assert any("without --sample" in one for one in to_do)
+
+
+def test_effects__of_a_city__are_shown_in_its_own_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for transport in ("rest", "files"):
+        point = EntryPoint("demo", f"adapters.skeleton.{transport}_adapter:create", "yrdhub.adapters")
+        monkeypatch.setattr("adapters.registry.installed", lambda point=point: {"demo": point})
+        monkeypatch.setattr("hub.commands.adapter.installed", lambda point=point: {"demo": point})
+        words = ["--home", str(tmp_path), "--json", "adapter", "effects", "demo", "--series", "DEMO-2024"]
+        assert run(words) == 0
+        told = {one["word"]: one for one in json.loads(capsys.readouterr().out)}
+        assert set(told) == set(TITLES)
+        accepted = told["transfer_accepted"]["as_told"]
+        assert accepted["event"] == "transfer completed"
+        assert accepted["other_member"] == "310000"
+        assert ("工作单号 / work item" in accepted) == (transport == "files")  # a person types the short number
+        assert ("key" in accepted) == (transport == "rest")  # a program the key: never both under one name
+        assert all(one["book"] for one in told.values())
+        assert run([words[0], words[1], *words[3:]]) == 0
+        assert "recognition_changed" in capsys.readouterr().out
+
+
+def test_every_word__has_its_meaning__fields_and_an_example() -> None:
+    of = City(member=990000, registry="sample", peers={}, purposes=MAPPING.purposes, secret=b"s" * 32)
+    assert set(WORDS) == set(TITLES)
+    seen = set()
+    for word, effect in examples(990000, "sample", "DEMO-2024"):
+        told = telling.told(effect, of)
+        assert told.what == word
+        assert set(told.fields) == {*WORDS[word].fields, *WORDS[word].at_times}
+        assert set(told.fields) <= set(FIELDS)
+        seen.add(word)
+    assert seen == set(WORDS)
+    assert MAPPING.effects is not None
+    assert set(MAPPING.effects.words) == set(WORDS)  # the skeleton shows each, to be filled in
+    assert set(MAPPING.effects.fields) == set(FIELDS)
+
+
+def test_guide__has_a_row_for_every_word_and_names_every_field() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    for word, known in WORDS.items():
+        (row,) = re.findall(rf"^\| `{word}` \|.*$", text, re.MULTILINE)
+        for field in (*known.fields, *known.at_times):
+            assert field in row, f"{word}: {field}"
+    assert all(f"`{field}`" in text for field in FIELDS)
+
+
 def test_check__of_nothing_configured_and_no_sample__says_where_to_write(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,6 +329,8 @@ def test_guide__every_command_line__is_one_of_the_command_line(line: str) -> Non
     rest = words[1:]
     while hasattr(command, "commands"):
         assert rest, f"{line}: a command is missing"
+        if words[0] == "reconcile" and rest[0] not in command.commands:
+            rest = ["run", *rest]  # `yrdhub reconcile CITY`
         assert rest[0] in command.commands, f"{line}: there is no {rest[0]}"
         command, rest = command.commands[rest[0]], rest[1:]
     context = command.make_context(words[0], [], resilient_parsing=True)

@@ -188,7 +188,7 @@ def test_correction__of_a_later_version__says_the_same(offline: ShanghaiAdapter)
         ("SH-DEMO-QF-00001 v1", {"起始号": "200000"}, "serials_inverted", "终止号"),
         ("SH-DEMO-QF-00001 v1", {"终止号": "99999999999999"}, "serials_huge", "终止号"),
         ("SH-DEMO-QF-00001 v1", {"起始号": ""}, "value_refused", "起始号"),
-        ("SH-DEMO-QF-00001 v1", {"状态": "新状态"}, "value_refused", "状态"),
+        ("SH-DEMO-QF-00001 v1", {"状态": "新状态"}, "status_unknown", "状态"),
         ("SH-DEMO-HZ-00002 v1", {"监测期止": "2023-01-01"}, "period_refused", "监测期止"),
         ("SH-DEMO-HZ-00002 v1", {"监测期起": "2024-02-30"}, "period_refused", "监测期起"),
         ("SH-DEMO-HZ-00002 v1", {"核证量_吨": "1961.400"}, "verified_beyond_activity", "核证量_吨"),

@@ -111,7 +111,10 @@ BAD = {
     ),
     "nothing verified": Bad("verification", {"project": "P1", "period": NEXT, "kg": 0}, "verification_empty"),
     "same asset in a second project": Bad(
-        "project", {"methodology": ["M1", "1"], "assets": ["310000 0001"]}, "asset_claimed"
+        "project",
+        {"methodology": ["M1", "1"], "assets": ["310000 0001"]},
+        "asset_claimed",
+        ("meter 310000 0001 already serves project P1 of member 310000",),
     ),
     "inside an ETS": Bad("project", {"methodology": ["M1", "1"], "inside_ets": True}, "inside_ets"),
     "under another mechanism": Bad("project", {"methodology": ["M1", "1"], "mechanism": 3}, "other_mechanism", ("3",)),

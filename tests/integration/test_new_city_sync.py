@@ -53,6 +53,12 @@ def test_skeleton__configured__syncs_its_first_records_to_the_chain_and_writes_n
         assert "DEMO-T-0001" in json.dumps(task)  # its transfer out is proposed: a person is told to book that
         again = yrdhub(HEFEI, "sync", "run", "newcity", member=False)
         assert (again["read"], again["written"]) == (0, 0)
+        assert again["kept"] == {"record": 1, "unreadable": 0, "effect": 0, "document": 0}
         status = yrdhub(None, "sync", "status", "newcity")
         assert status["reachable_now"]
+        renamed = (delivered / "project_000001.jsonl").read_text().replace('"owner"', '"owner_name"')
+        (delivered / "project_000002.jsonl").write_text(renamed)
+        code, stopped = yrdhub.attempt(HEFEI, "sync", "run", "newcity", member=False)
+        assert (code, stopped["read"]) == (78, 0)  # no later pass helps: somebody has to change the mapping
+        assert "owner_name" in stopped["trouble"][0]
     sys.modules.pop("yrdhub_newcity", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from adapters.cdm import sample
 from adapters.cdm.expected import expected
 from hub.bootstrap import OpenIndex
 from hub.chain.keys import LocalSigner
+from hub.cli import run
 from hub.db import tables as t
 from hub.db.engine import open_engine
 from hub.replay import ReplayResult, open_replay, reconcile, replay_cdm
@@ -170,6 +172,22 @@ def test_programme_member__verifications_are_marked_as_without_period(replay: Re
         assert set(connection.execute(select(v.period_stated)).scalars()) == {False}
         assert set(connection.execute(select(r.claimant)).scalars()) == {0}
         assert set(connection.execute(select(r.holder)).scalars()) == {FIRST_PROGRAMME}
+
+
+@pytest.mark.slow
+def test_command__json_gives_what_the_table_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reports, home = tmp_path / "reports", tmp_path / "home"
+    sample.write_sample(reports)
+    command = ["--home", str(home), "replay", "cdm", str(reports)]
+    assert run([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["agrees"], told["totals"]["parties"], told["totals"]["issued_t"]) == (True, 2, 4200)
+    assert told["this_run"]["written"] > 0
+    assert run(command) == 0
+    shown = capsys.readouterr().out
+    for name in ("issued_t", "voluntarily_cancelled_t", "administratively_cancelled_t", "remaining_t"):
+        assert f"{told['totals'][name]:,}" in shown
+    assert " 0 written" in shown
 
 
 @pytest.mark.slow

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import func, select
 
 from adapters.sandbox.postgres_server import PostgresServer
 from hub.chain.connection import Node
+from hub.db import tables as t
 from hub.documents.sealing import as_json
 from hub.network.embedded import EmbeddedChain
 from mutual_recognition.documents import DocumentKind
@@ -66,3 +68,14 @@ def test_inventory(world: World) -> None:
     year = calendar_year_of_timestamp(world.now())
     home = world.client.get(f"/v1/members/{SHANGHAI}/inventory/{year}").json()["home_view"]["totals_kg"]
     assert (home["issued"], home["retired"], home["cut"], home["closing"]) == (100_000, 5_000, 4_000, 91_000)
+
+
+def test_reading_transaction__answers_as_of_one_moment(world: World) -> None:
+    count = select(func.count()).select_from(t.documents)
+    with world.hub.reading.connect() as reader:
+        before = reader.execute(count).scalar_one()
+        added = document(DocumentKind.EVIDENCE, "added meanwhile", {"says": "meanwhile"})
+        assert world.client.post("/v1/documents", json=as_json(world.sealed(added))).json()["new"] == 1
+        assert reader.execute(count).scalar_one() == before
+    with world.hub.reading.connect() as reader:
+        assert reader.execute(count).scalar_one() == before + 1

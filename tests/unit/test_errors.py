@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from decimal import Decimal
 
 import pytest
@@ -107,3 +108,20 @@ def test_json_value__loses_nothing() -> None:
         "c": str(2**53),
         "d": [1, None, True],
     }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RetryLater("later", where="there", retry_after=2.5),
+        ConfigurationWrong("no key", what=["a"], remedy="make one"),
+        RecordRefused("bad", code="bad", field="serials", value=7),
+        ChainRefused("SerialsOverlap", {"first": 1, "last": 9}, record_index=3),
+        StopAndTell("another chain"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_error_from_another_process__is_the_same_error(error: YrdhubError) -> None:
+    arrived = pickle.loads(pickle.dumps(error))
+    assert type(arrived) is type(error)
+    assert (str(arrived), arrived.to_json(), arrived.args) == (str(error), error.to_json(), error.args)

@@ -11,13 +11,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from adapters.city import records as city
+from adapters.city.columns import Column, Shape, one_of
 from adapters.protocol import Effect, EffectKind, Fault, NativeRecord, Page, Receipt
 from adapters.sync import tables as t
+from adapters.sync.dead_letters import all_held
 from adapters.sync.effect_queue import MOST_UNANSWERED
 from adapters.sync.journal import Decision, Journal
 from adapters.sync.plan import HeldBack, Write
 from hub.chain.sending import SignedTransaction
 from hub.db.engine import open_engine
+from hub.errors import RecordRefused
 from mutual_recognition.books import CarriedOut, Position
 from mutual_recognition.documents import Document, DocumentKind
 from mutual_recognition.records import SeriesName
@@ -327,3 +331,34 @@ def test_unanswered__too_often__a_dead_letter_with_the_last_reason(journal: Jour
     assert (letter["status"], letter["reason"], letter["unanswered"]) == ("unanswered", "no answer", MOST_UNANSWERED)
     assert journal.offer_again() == 1
     assert [told.key for told, _ in journal.queued(10)] == ["a"]
+
+
+def test_announcement_refused__the_transfers_end_is_no_second_dead_letter__until_it_is_told_again(
+    journal: Journal,
+) -> None:
+    end = replace(effect("b"), kind=EffectKind.TRANSFER_ENDED)
+    other = replace(end, key="c", detail={"transfer": "0x02"})
+    journal.queue([effect("a"), end, other], Position(1, 0, 0))
+    assert journal.set_aside() == 0
+    journal.book([Receipt("a", False, "", "no such account"), Receipt("b", False, "", "never announced")])
+    assert journal.set_aside() == 1
+    assert [letter["key"] for letter in journal.refused_effects()] == ["a"]
+    assert journal.kept_back() == {"record": 0, "unreadable": 0, "effect": 1, "document": 0}
+    assert [told.key for told, _ in journal.queued(10)] == ["c"]
+    assert journal.offer_again(["a"]) == 1
+    assert [told.key for told, _ in journal.queued(10)] == ["a", "b", "c"]
+    journal.book([Receipt("a", True)])
+    assert journal.set_aside() == 0
+
+
+def test_word_for_a_status_that_the_mapping_lacks__shown_with_what_to_do_in_the_list_itself(journal: Journal) -> None:
+    shape = Shape("credit", city.Correction, (Column("state", "status", one_of({"issued": city.Status.ISSUED})),))
+    with pytest.raises(RecordRefused) as refusal:
+        shape.read({"state": "frozen"}, "line 1")
+    found = refusal.value
+    journal.ingest(Page([record("A")], "1"))
+    (row,) = journal.undecided(10)
+    held_back = HeldBack(found.code, found.message, detail=found.to_json())
+    journal.decide([Decision(row.id, held=held_back)], {})
+    (held,) = all_held(journal, "ningbo")
+    assert (held.code, "frozen" in held.why, "statuses of the mapping" in held.todo) == ("status_unknown", True, True)
