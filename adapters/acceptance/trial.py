@@ -66,6 +66,8 @@ class Trial:
     spoil: Callable[[Sequence[NativeRecord]], Sequence[Spoiled]] | None = None
     uninteresting: Mapping[str, str] = field(default_factory=dict)
     may_write: bool = False
+    offered_before: frozenset[str] = frozenset()
+    """Keys of effects that an earlier run offered and that were not answered then."""
     notes: list[str] = field(default_factory=list)
     _pages: list[Page] | None = None
     _answers: list[Answer] | None = None

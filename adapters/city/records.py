@@ -170,8 +170,8 @@ class Issuance(CityRecord):
 
 
 class TransferOut(CityRecord):
-    """转出. `reviewer`: the second officer (复核人), who co-signs on the chain with a key of their own; needed only above
-    `cosign_above_kg` of the transfer rules. "" where there is none: a clerk's name doesn't belong here."""
+    """转出. `reviewer`: the second officer (复核人), who co-signs on the chain with a key of their own; needed only
+    above `cosign_above_kg` of the transfer rules. "" where there is none: a clerk's name doesn't belong here."""
 
     to_member: int
     to_account: str

@@ -322,8 +322,8 @@ def _native_units(units: city.UnitRange) -> Json:
     }
 
 
-# TODO: how your registry takes what the hub tells it: its word for each thing, its name for each field. What is left out
-# keeps the hub's English name. `yrdhub adapter effects` shows an example of each; section 7 of the guide says what to book.
+# TODO: how your registry takes what the hub tells it: its word for each thing, its name for each field. What is left
+# out keeps the hub's English name. `yrdhub adapter effects` shows an example of each, and what to book for it.
 EFFECTS: Final = EffectForm(
     key="key",
     what="event",

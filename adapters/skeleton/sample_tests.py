@@ -9,7 +9,6 @@ from adapters.skeleton.files_adapter import create, sample
 from adapters.skeleton.mapping import MAPPING
 from mutual_recognition import records as canonical
 
-
 # TODO: what is asserted here is the sample that came with this folder. Once mapping.py speaks of your registry, put a
 # sample of it into fixtures/ (labelled 示例, nothing personal), and its own figures here.
 

@@ -246,8 +246,8 @@ class Constitution(_Part):
 
     @staticmethod
     def trial(accounts: Sequence[str]) -> Constitution:
-        """A founding that works at once, for an afternoon: `TRIAL_MEMBERS` with one key each, which votes and registers;
-        a ballot that everyone answers passes within a second, and a transfer may be accepted at once.
+        """A founding that works at once, for an afternoon: `TRIAL_MEMBERS` with one key each (`accounts`, in their
+        order), which votes and registers; a ballot passes once everyone answered, a transfer may be accepted at once.
 
         Where a ballot could change the rules themselves there is a minute's delay: the registers insist.
         """

@@ -246,8 +246,8 @@ WORDS: dict[str, Words] = {
     ),
     "BeneficiaryMissing": Words(
         "A retirement needs the commitment to its beneficiary, and the record names none.",
-        "state the beneficiary at the registry, by name or by its unified social credit code; who retires for itself is "
-        "its own",
+        "state the beneficiary at the registry, by name or by its unified social credit code; who retires for itself "
+        "is its own",
     ),
     "PledgeUntilInvalid": Words("A pledge cannot run until {until:time}."),
     "NotPledged": Words(

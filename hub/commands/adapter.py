@@ -122,9 +122,13 @@ def check(
             profile = adapter.profile
             uninteresting: Mapping[str, str] = getattr(adapter, "uninteresting", {})
             private = getattr(adapter, "private_words", None)
+        waiting = terminal.settings.home / "adapters" / f"{name}.notice"
+        offered = frozenset({waiting.read_text(encoding="utf-8").strip()} if live and waiting.exists() else ())
+        key = next(iter(offered), f"acceptance:{time.time_ns():x}")
         trial = Trial(
             open=opener,
-            effect=lambda: _notice(profile),
+            effect=lambda: _notice(profile, key),
+            offered_before=offered,
             private=private,
             uninteresting=uninteresting,
             may_write=write,
@@ -136,6 +140,8 @@ def check(
                 outcomes.append(outcome)
                 bar.advance(task)
         kinds = trial.tallies()
+        if live and write:
+            _remember(waiting, key, outcomes)
     rows = [_row(outcome, write) for outcome in outcomes]
     written = name in configured(terminal.settings.home)
     to_do = _to_do(name, live, written, settings, profile, rows, kinds)
@@ -207,7 +213,7 @@ def effects(
                 remedy="see the README in the adapter's folder",
             )
         profile = adapter.profile
-        told = []
+        told: list[dict[str, Any]] = []
         for word, effect in examples(profile.member, profile.registry, series):
             known = WORDS[word]
             told.append(
@@ -243,10 +249,19 @@ def _opened(
         yield False, settings, lambda: make(settings)
 
 
-def _notice(profile: RegistryProfile) -> Effect:
+def _remember(waiting: Path, key: str, outcomes: Sequence[Outcome]) -> None:
+    """Keeps the notice that was not answered yet, so that the next run asks after it and sends no other."""
+    outcome = next(one for one in outcomes if one.check.name == WRITING[0])
+    if outcome.result is Result.FAILED and "not answered" in outcome.reason:
+        waiting.write_text(key + "\n", encoding="utf-8")
+    elif outcome.result is Result.PASSED:
+        waiting.unlink(missing_ok=True)
+
+
+def _notice(profile: RegistryProfile, key: str) -> Effect:
     """An effect that moves nothing: a notice that the recognition of a methodology of no such name has changed."""
     return Effect(
-        key=f"acceptance:{time.time_ns():x}",
+        key=key,
         kind=EffectKind.RECOGNITION_CHANGED,
         series=None,
         serials=None,

@@ -35,7 +35,7 @@ app.command("done")(sync_held.done)
 app.command("refuse")(sync_held.refuse)
 app.command("restored")(sync_restored.restored)
 
-_FAMILIES = {"record": "records", "unreadable": "unreadable", "effect": "effects", "document": "documents"}
+_FAMILIES = {"record": "records", "unreadable": "unreadable rows", "effect": "effects", "document": "documents"}
 
 _HUB_ANSWERS_WITHIN = 30.0
 """Seconds."""
@@ -142,11 +142,11 @@ def _report(report: PassReport) -> dict[str, Any]:
 def _report_lines(name: str, report: PassReport) -> list[str]:
     refused = f" ({report.refused:,} of them refused there)" if report.refused else ""
     lines = [
-        f"{name}: {report.read:,} records read, {report.written:,} writes final, {report.told:,} effects told{refused}, "
-        f"{report.documents:,} documents shared"
+        f"{name}: {report.read:,} records read, {report.written:,} writes final, "
+        f"{report.told:,} effects told{refused}, {report.documents:,} documents shared"
     ]
     if kept := sum(report.kept.values()):
-        by_family = ", ".join(f"{count:,} {_FAMILIES[family]}" for family, count in report.kept.items() if count)
+        by_family = ", ".join(f"{_FAMILIES[family]} {count:,}" for family, count in report.kept.items() if count)
         lines.append(f"[yellow]{kept:,} held back ({by_family}): yrdhub sync held {name}[/yellow]")
     if report.faults:
         lines.append(f"[yellow]{report.faults:,} could not be read: yrdhub sync faults {name}[/yellow]")

@@ -16,7 +16,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from adapters.acceptance import CHECKS, Result, Trial, run_checks
+from adapters.acceptance import CHECKS, Outcome, Result, Trial, run_checks
 from adapters.acceptance.advice import ADVICE
 from adapters.city import telling
 from adapters.city.canonical import City
@@ -26,6 +26,7 @@ from adapters.skeleton import files_adapter, rest_adapter, sql_adapter
 from adapters.skeleton.copying import TRANSPORTS, entry_point, left_to_do, package_of, write_skeleton
 from adapters.skeleton.mapping import MAPPING
 from hub.cli import COMMANDS, run
+from hub.commands.adapter import WRITING, _remember
 from hub.errors import ConfigurationWrong
 from mutual_recognition.purposes import Purpose
 
@@ -212,6 +213,17 @@ def test_check__always_counts_kinds_and_fails_where_one_is_refused_wholly(
     assert {row["name"] for row in told["checks"] if row["result"] == "failed"} >= {"no_kind_is_refused_wholly"}
     assert any(one.startswith("retirement: ") for one in told["to_do"])
     assert "records were refused; nothing of them reaches the chain" in shown
+
+
+def test_notice__not_answered_yet__is_asked_after_by_the_same_key_and_then_forgotten(tmp_path: Path) -> None:
+    check = next(check for check in CHECKS if check.name == WRITING[0])
+    waiting = tmp_path / "demo.notice"
+    _remember(waiting, "acceptance:1", [Outcome(check, Result.FAILED, "offered 3 times and not answered: x")])
+    assert waiting.read_text().strip() == "acceptance:1"
+    _remember(waiting, "acceptance:1", [Outcome(check, Result.SKIPPED, "because reading stopped")])
+    assert waiting.exists()
+    _remember(waiting, "acceptance:1", [Outcome(check, Result.PASSED)])
+    assert not waiting.exists()
 
 
 def test_check_of_the_sample__with_a_configuration__does_not_ask_for_one(

@@ -12,6 +12,7 @@ import pytest
 
 from adapters import registry
 from adapters.skeleton.copying import write_skeleton
+from hub.cli import run
 from hub.demo.cities import HEFEI
 from tests.integration.command_home import Commands, founded
 
@@ -53,6 +54,9 @@ def test_skeleton__configured__syncs_its_first_records_to_the_chain_and_writes_n
         assert "DEMO-T-0001" in json.dumps(task)  # its transfer out is proposed: a person is told to book that
         again = yrdhub(HEFEI, "sync", "run", "newcity", member=False)
         assert (again["read"], again["written"]) == (0, 0)
+        capsys.readouterr()
+        assert run(["--home", str(home.folder), "sync", "run", "newcity"]) == 0
+        assert "1 held back (records 1): yrdhub sync held newcity" in capsys.readouterr().out
         assert again["kept"] == {"record": 1, "unreadable": 0, "effect": 0, "document": 0}
         status = yrdhub(None, "sync", "status", "newcity")
         assert status["reachable_now"]
