@@ -42,8 +42,9 @@ quick: setup ## The tests that take under 2 minutes
 	@$(PYTEST) -q -m "not slow" -n 2 --dist loadfile tests/unit tests/contracts
 
 .PHONY: lint
-lint: setup-tools lint-python lint-solidity ## Types, style, Solidity rules and slither
+lint: setup-tools lint-python lint-solidity ## Types, style, Solidity rules, slither and the deployment by ape
 	@scripts/slither.sh
+	@$(PYTEST) -q tests/integration/test_ape_deploy.py
 
 .PHONY: lint-python
 lint-python: setup

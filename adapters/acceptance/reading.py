@@ -105,12 +105,14 @@ def cursor_resumes_exactly(trial: Trial) -> None:
 @check_into(CHECKS)
 def pages_repeat_harmlessly(trial: Trial) -> None:
     """Reading again gives the same records with the same contents, so that the journal passes them over."""
-    before = {name: record.payload for name, record in zip(_names(trial.records()), trial.records(), strict=True)}
+    before: dict[tuple[str, str, int], list[object]] = defaultdict(list)
+    for name, record in zip(_names(trial.records()), trial.records(), strict=True):
+        before[name].append(record.payload)
     with closing(trial.open()) as adapter:
         again = [record for page in adapter.read("") for record in page.records]
     for name, record in zip(_names(again), again, strict=True):
         if name in before:
-            must(record.payload == before[name], f"{name} has other contents when it is read again")
+            must(record.payload in before[name], f"{name} has other contents when it is read again")
     must(set(before) <= set(_names(again)), "a second reading leaves records out")
 
 

@@ -88,7 +88,7 @@ class AnswersLate(Sound):
         self._profile = replace(self._profile, idempotent_push=True, lookup=True)
 
     def push(self, effects: Sequence[Effect]) -> Sequence[Receipt]:
-        self.offered += [effect.key for effect in effects]
+        self.offered.extend(effect.key for effect in effects)
         ready = [effect.key for effect in effects if self.offered.count(effect.key) >= self.after]
         if not ready:
             raise RetryLater("no receipt within 0.1 s", code="receipt_awaited", remedy="nothing")
@@ -320,6 +320,11 @@ def test_suite__kind_refused_wholly__is_counted_with_its_reason_and_never_said_t
     assert all("1000 times too much" in kind.reasons[0] for kind in refused)
     assert refused[0].kind in outcomes["no_kind_is_refused_wholly"].reason
     assert not any("yet" in outcome.reason for outcome in outcomes.values() if outcome.result is Result.SKIPPED)
+
+
+def test_suite__record_repeated_with_other_contents__fails_the_one_check_that_is_about_it(folder: Path) -> None:
+    checks = ("reading_ends_and_gives_every_record_once", "pages_repeat_harmlessly", "versions_rise")
+    assert failing(GivesTwiceOtherwise, folder, *checks) == {"reading_ends_and_gives_every_record_once"}
 
 
 def test_suite__one_record_refused__passes_with_a_note(folder: Path) -> None:

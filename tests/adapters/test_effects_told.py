@@ -117,11 +117,17 @@ class Adapter:
     profile = profile(SHANGHAI)
 
 
+REQUEST = b"\x07" * 32
+
+
 class Sizes:
-    """Books that know the size of a serial."""
+    """Books that know the size of a serial, and which request a transfer was asked for with."""
 
     def kg_per_serial(self, series: bytes) -> int | None:
         return 1 if series == SERIES else None
+
+    def transfer_request(self, transfer: bytes) -> bytes | None:
+        return REQUEST if transfer == transfer_id(SHANGHAI, REQUEST) else None
 
 
 def telling(tmp_path: Path, names: Names) -> Telling:
@@ -133,12 +139,11 @@ def telling(tmp_path: Path, names: Names) -> Telling:
 
 def test_own_transfer__is_told_under_the_record_that_asked_for_it(tmp_path: Path) -> None:
     it = telling(tmp_path, Names())
-    request = b"\x07" * 32
     journal = it._journal
     journal.ingest(Page([NativeRecord("转出", "SH-DEMO-ZC-00001", 1, {}, "test")], "1"))
-    write = Write("CreditLedger", "propose", b"", request, "SH-DEMO-ZC-00001#2")
+    write = Write("CreditLedger", "propose", b"", REQUEST, "SH-DEMO-ZC-00001#2")
     journal.decide([Decision(journal.undecided(1)[0].id, [write])], {})
-    what = replace(happening("transfer_proposed", SHANGHAI, SUZHOU), reference=transfer_id(SHANGHAI, request))
+    what = replace(happening("transfer_proposed", SHANGHAI, SUZHOU), reference=transfer_id(SHANGHAI, REQUEST))
     (effect,) = effects_of(what, profile(SHANGHAI), Names())
     with pytest.raises(NotTellable):
         told(effect, city(SHANGHAI))
