@@ -1,4 +1,4 @@
-"""Keccak-256 as Ethereum has it (not SHA3-256 of FIPS 202, whose padding differs), in C: ids are hashed by the million."""
+"""Keccak-256 as Ethereum has it (not SHA3-256 of FIPS 202, whose padding differs), in C: millions of ids are hashed."""
 
 from __future__ import annotations
 

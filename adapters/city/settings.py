@@ -37,7 +37,7 @@ class CitySettings(BaseModel):
     configured_in: Path | None = None
 
     def city(self, purposes: Mapping[str, Purpose], *, latest_only: bool = False) -> City:
-        """Who this registry is. `latest_only`: see `City`. Raises ConfigurationWrong for a secret that cannot be used."""
+        """Who this registry is. `latest_only`: see `City`. Raises ConfigurationWrong for a secret that is no use."""
         beside = self.configured_in.with_suffix(".secret") if self.configured_in else None
         secret_file = self.secret_file or beside
         if secret_file is None:

@@ -88,7 +88,7 @@ def explore_on(home: Path) -> list[str]:
         f"  {here} ballot list                          what was voted; then: ballot show BALLOT",
         f"  {here} sync held shanghai                   what is held back, and why",
         f"  {here} reconcile history                    each registry's books beside the chain",
-        f"  {here} inventory hangzhou {datetime.now(UTC_PLUS_8).year}              what a city issued, moved, used and holds",
+        f"  {here} inventory hangzhou {datetime.now(UTC_PLUS_8).year}              what a city issued, moved and holds",
         f"  {command} up --home {home.parent}   the same world, running, with the API",
         f"keys of a city are under {home / 'keys'}; e.g. YRDHUB_PASSWORD_FILE={password_file(home / 'keys', HEFEI)}",
     ]
