@@ -31,7 +31,7 @@ class DocumentsOut(JournalStore):
         query = (
             select(t.documents.c.digest, t.documents.c.canonical).where(t.documents.c.delivered_at == 0).limit(limit)
         )
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return [(row.digest, row.canonical) for row in connection.execute(query)]
 
     def park(self, digest: bytes, reason: Mapping[str, Json]) -> None:

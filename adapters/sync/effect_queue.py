@@ -60,7 +60,7 @@ class EffectQueue(JournalStore):
         stuck = or_(earlier.c.status == "unanswered", and_(earlier.c.status == "queued", earlier.c.unanswered > 0))
         behind = select(earlier.c.id).where(e.about != "", earlier.c.about == e.about, earlier.c.id < e.id, stuck)
         due = select(t.effects).where(e.status == "queued", e.next_attempt_at <= now, ~behind.exists())
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             rows = connection.execute(due.where(e.unanswered == 0).order_by(e.id).limit(limit)).mappings().all()
             if not rows:
                 alone = due.where(e.unanswered > 0).order_by(e.unanswered, e.id).limit(1)
@@ -71,7 +71,7 @@ class EffectQueue(JournalStore):
         """Keys of effects that were offered and are not offered again yet: a look-up may find them booked by now."""
         e = t.effects.c
         waiting = and_(e.status == "queued", e.attempts > 0, e.next_attempt_at > self._clock())
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return list(connection.execute(select(e.key).where(waiting).order_by(e.id).limit(limit)).scalars())
 
     def offered(self, keys: Sequence[str]) -> None:
@@ -146,7 +146,7 @@ class EffectQueue(JournalStore):
         """What a person has to book, oldest first: what the registry can't be told, refused, or left unanswered."""
         e = t.effects.c
         query = select(t.effects).where(e.status.in_(BY_HAND), e.settled_at == 0).order_by(e.id)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             rows = connection.execute(query).mappings().all()
         return [Task(Effect.from_json(row["body"]), row["status"], row["reason"], row["queued_at"]) for row in rows]
 
@@ -154,18 +154,18 @@ class EffectQueue(JournalStore):
         """Effects that the registry, or a person, refused, or that stayed unanswered; oldest first."""
         e = t.effects.c
         query = select(t.effects).where(e.status.in_(("refused", "unanswered"))).order_by(e.id)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             yield from (dict(row) for row in connection.execute(query).mappings().all())
 
     def booked(self) -> list[str]:
         """Keys of everything that the registry, or a person, said is booked; oldest first."""
         e = t.effects.c
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return list(connection.execute(select(e.key).where(e.status == "booked").order_by(e.id)).scalars())
 
     def task(self, key: str) -> Task:
         """One of them. Raises RecordRefused: `effect_unknown`, or `effect_settled` for one that was dealt with."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             row = connection.execute(select(t.effects).where(t.effects.c.key == key)).mappings().first()
         return _task(key, row)
 

@@ -86,7 +86,7 @@ class Intake(JournalStore):
 
     def _inbox(self, where: Any, limit: int, after: int) -> list[InboxRow]:
         query = select(t.inbox).where(where, t.inbox.c.id > after).order_by(t.inbox.c.id).limit(limit)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             rows = connection.execute(query).mappings().all()
         return [
             InboxRow(

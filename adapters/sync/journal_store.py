@@ -12,7 +12,7 @@ from sqlalchemy.schema import CreateColumn
 from adapters.protocol import Effect
 from adapters.sync import tables as t
 from adapters.sync.tallies import prepare_tallies
-from hub.db.engine import Prepared
+from hub.db.engine import Prepared, reading
 from mutual_recognition.documents import Json
 
 
@@ -21,6 +21,7 @@ class JournalStore:
 
     def __init__(self, engine: Engine, clock: Callable[[], int]) -> None:
         self._engine = engine
+        self._reading = reading(engine)
         self._clock = clock
         self._insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
         self._mark = Prepared(MARK, engine.dialect)
@@ -43,12 +44,12 @@ class JournalStore:
 
     def is_prepared(self) -> bool:
         """Whether the tables are there: before a first pass has begun they are not."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return inspect(connection).has_table(t.effects.name)
 
     def get(self, name: str) -> str:
         """A cursor or fact; "" when never set."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return self._state(connection, name)
 
     def set(self, **values: str) -> None:

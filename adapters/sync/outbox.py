@@ -29,7 +29,7 @@ class Outbox(Intake):
     def planned(self, limit: int) -> list[OutboxRow]:
         """Writes not yet in a transaction: registers in the order of their dependence, then as planned."""
         order = {"Methodologies": 0, "Projects": 1, "CreditLedger": 2}
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             for contract in sorted(order, key=lambda name: order[name]):
                 query = (
                     select(t.outbox)
@@ -103,7 +103,7 @@ class Outbox(Intake):
     def outstanding(self) -> list[Submission]:
         """Signed transactions whose fate is not known, in nonce order."""
         query = select(t.submissions).where(t.submissions.c.status == "signed").order_by(t.submissions.c.nonce)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             rows = connection.execute(query).mappings().all()
         return [Submission(row["id"], row["contract"], row["nonce"], row["tx_hash"], row["raw"]) for row in rows]
 
@@ -117,13 +117,13 @@ class Outbox(Intake):
 
     def _nonce(self, wanted: Any, sender: str) -> int | None:
         query = select(wanted).where(t.submissions.c.status == "signed", t.submissions.c.sender == sender)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return connection.execute(query).scalar()
 
     def requests_of(self, submission: int) -> list[bytes]:
         """The requests that a transaction carries."""
         query = select(t.outbox.c.request).where(t.outbox.c.submission == submission, t.outbox.c.status == "sent")
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return list(connection.execute(query).scalars())
 
     def confirm(self, submission: int, seen: Mapping[bytes, CarriedOut], fate: str) -> int:
@@ -154,11 +154,11 @@ class Outbox(Intake):
     def final_submissions(self) -> Iterator[tuple[int, list[bytes]]]:
         """Transactions that were final, newest block first, each with the requests that were seen there."""
         query = select(t.submissions.c.id).where(t.submissions.c.status == "final")
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             numbers = connection.execute(query.order_by(t.submissions.c.block_number.desc())).scalars().all()
         for number in numbers:
             done = select(t.outbox.c.request).where(t.outbox.c.submission == number, t.outbox.c.status == "done")
-            with self._engine.connect() as connection:
+            with self._reading.connect() as connection:
                 requests = list(connection.execute(done).scalars())
             yield number, requests
 
@@ -183,7 +183,7 @@ class Outbox(Intake):
         """Writes that were found on the chain and that no transaction of this journal carries (the journal that sent
         them was lost), newest block first: row and request."""
         query = select(t.outbox.c.id, t.outbox.c.request).where(t.outbox.c.status == "done", t.outbox.c.submission == 0)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             rows = connection.execute(query.order_by(t.outbox.c.block_number.desc(), t.outbox.c.id.desc())).all()
         return [(row.id, row.request) for row in rows]
 
@@ -203,20 +203,20 @@ class Outbox(Intake):
     def transfers_asked(self, native_id: str) -> list[bytes]:
         """Requests of the transfers that one of the registry's own records asked for."""
         query = select(t.outbox.c.request).where(t.outbox.c.native_id == native_id, t.outbox.c.function == "propose")
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return list(connection.execute(query.order_by(t.outbox.c.id)).scalars())
 
     def registered(self) -> Iterator[str]:
         """The registry's own numbers of the projects that it registered, or is about to; newest first."""
         o = t.outbox.c
         query = select(o.native_id).where(o.contract == "Projects", o.function == "register").order_by(o.id.desc())
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             yield from connection.execution_options(yield_per=1_000).execute(query).scalars()
 
     def native_of_request(self, request: bytes) -> str | None:
         """The registry's own record that asked for a write; None where none did."""
         query = select(t.outbox.c.native_id).where(t.outbox.c.request == request)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return connection.execute(query).scalar()
 
 

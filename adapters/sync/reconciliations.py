@@ -132,7 +132,7 @@ class Reconciliations(JournalStore):
         query = select(disputes).where(d.settled_at == 0).order_by(d.id)
         if reconciliation is not None:
             query = query.where(d.reconciliation == reconciliation)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return [Dispute(row.reconciliation, row.series, row.first, row.last) for row in connection.execute(query)]
 
     def results(self, limit: int = 100) -> list[KeptResult]:
@@ -140,14 +140,14 @@ class Reconciliations(JournalStore):
         r, newer = reconciliations.c, reconciliations.alias()
         last = select(func.max(newer.c.version)).where(newer.c.id == r.id).scalar_subquery()
         query = select(reconciliations).where(r.version == last).order_by(r.started_at.desc(), r.id.desc()).limit(limit)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return [_kept(row) for row in connection.execute(query)]
 
     def result(self, reconciliation: str) -> list[KeptResult]:
         """Every version of one result, oldest first."""
         r = reconciliations.c
         query = select(reconciliations).where(r.id == reconciliation).order_by(r.version)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return [_kept(row) for row in connection.execute(query)]
 
     # ---------------------------------------------------------------- the registry's side of an audit trail
@@ -166,7 +166,7 @@ class Reconciliations(JournalStore):
             .order_by(t.effects.c.id)
             .limit(_INFLIGHT_ROWS)
         )
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return [(Effect.from_json(row.body), row.status, row.reason) for row in connection.execute(query)]
 
     def unsettled_records(self) -> Iterator[tuple[Mapping[str, Any], str]]:
@@ -178,7 +178,7 @@ class Reconciliations(JournalStore):
             .order_by(i.id.desc())
             .limit(_INFLIGHT_ROWS)
         )
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             for row in connection.execute(query).mappings():
                 yield dict(row), str(row["code"])
 
@@ -198,7 +198,7 @@ class Reconciliations(JournalStore):
             .where(t.outbox.c.request.in_(list(requests)))
             .order_by(t.inbox.c.id)
         )
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
 

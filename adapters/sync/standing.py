@@ -22,7 +22,7 @@ class Standing(JournalStore):
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Rows by status of inbox, outbox, submissions and effects; faults and undelivered documents."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             found = rows_by_status(connection)
             found["faults"] = {"all": self._count(connection, t.faults)}
             undelivered = select(func.count()).where(t.documents.c.delivered_at == 0)
@@ -38,7 +38,7 @@ class Standing(JournalStore):
         counts = self.counts()
         attempt, success = self.get("registry_attempt_at"), self.get("registry_success_at")
         chain, reachable = self.get("chain_position"), self.get("registry_reachable")
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             by_code = select(t.inbox.c.code, func.count()).where(t.inbox.c.status == "held").group_by(t.inbox.c.code)
             held = dict(connection.execute(by_code).tuples().all())
             waiting = or_(
@@ -98,12 +98,12 @@ class Standing(JournalStore):
     def held_as(self, code: str, waits_for: str) -> int:
         """How many records are held under a code and wait for this."""
         same = and_(t.inbox.c.status == "held", t.inbox.c.code == code, t.inbox.c.waits_for == waits_for)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return int(connection.execute(select(func.count()).where(same)).scalar_one())
 
     def untold(self) -> int:
         """How many effects wait to be offered."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             return int(connection.execute(select(func.count()).where(t.effects.c.status == "queued")).scalar_one())
 
     def held(self) -> Iterator[Mapping[str, Any]]:
@@ -112,11 +112,11 @@ class Standing(JournalStore):
             t.inbox.c[name] for name in ("id", "kind", "native_id", "version", "source", "code", "reason", "waits_for")
         ]
         query = select(*columns).where(t.inbox.c.status == "held").order_by(t.inbox.c.id)
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             yield from (dict(row) for row in connection.execute(query).mappings().all())
 
     def faults(self) -> Iterator[Mapping[str, Any]]:
         """What could not be read, oldest first."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             rows = connection.execute(select(t.faults).order_by(t.faults.c.id)).mappings().all()
         yield from (dict(row) for row in rows)

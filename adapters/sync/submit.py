@@ -77,9 +77,9 @@ _NEEDLESS = {"CosignNotNeeded"}
 _INDEXED_WITHIN = 2.0
 """Seconds in which the index is expected to come to a block; later, the node is asked what became of a transaction."""
 
-_AT_ONCE = 4
+_AT_ONCE = 6
 """Batches of a long load that are sent before the sender reports back."""
-_MOST_AHEAD = 2
+_MOST_AHEAD = 5
 """Of these, so many may be in no block yet."""
 
 _NO_REASON = "RevertedWithoutReason"

@@ -176,64 +176,103 @@ struct PauseOrder {
 interface IConsortium {
     // ---------------------------------------------------------------- errors
 
+    /// @notice It has never been a member.
     error MemberUnknown(MemberId member);
+    /// @notice `admit`: it is a member now.
     error MemberExists(MemberId member);
+    /// @notice It was a member, and left or was expelled.
     error MemberLeft(MemberId member);
+    /// @notice No member's id (0, 1,000,000), or not one of this kind: programme members are numbered from 1,000,001, others by their GB/T
+    /// 2260 code. Or `member` (then `kind` is its own) was named as a parent, and is the child itself or no such code.
     error MemberIdInvalid(MemberId member, MemberKind kind);
-    /// @dev Seats are never given twice; 256 have been.
+    /// @notice Seats are never given twice; 256 have been.
     error SeatsTaken();
-    /// @dev NOBODY: the consortium was to be founded without one.
+    /// @notice `leave`, `expel`: without it there would be no full member left. NOBODY: the consortium was to be founded without one.
     error LastFullMember(MemberId member);
+    /// @notice A member of this kind may not open this ballot, be invited to it, order a pause or place a hold.
     error KindNotPermitted(MemberId member, MemberKind kind);
 
+    /// @notice `account` is not, now, an officer of `member` with this role (one `ROLE_` bit); its term may be over.
     error NotOfficer(address account, MemberId member, uint8 role);
+    /// @notice The key is an officer of `member`, so that no other appoints or removes it.
     error OfficerServesAnother(address account, MemberId member);
+    /// @notice Zero account, no role or an unknown one, or `validUntil` (block time, seconds) not in the future. With zeros after the
+    /// account: it holds no office that could end.
     error OfficerInvalid(address account, uint8 roles, uint40 validUntil);
-    /// @dev It has 32.
+    /// @notice A member has at most 32 officers, lapsed ones included.
     error OfficersTooMany(MemberId member);
-    /// @dev The member would be left without a voter.
+    /// @notice The member would be left without a voter.
     error LastVoter(MemberId member);
+    /// @notice `restoreOfficers`: a voter of the member was in office when the ballot was opened.
     error VotersRemain(MemberId member);
 
+    /// @notice The order was good up to and including `deadline` (block time, seconds).
     error OrderExpired(uint40 deadline);
+    /// @notice An order with this EIP-712 struct hash was spent before.
     error OrderRepeated(bytes32 order);
-    /// @dev The bytes are no signature. A good signature of something else shows as another account: NotOfficer.
+    /// @notice The bytes are no signature. A good signature of something else shows as another account: NotOfficer.
     error SignatureInvalid(bytes32 digest);
+    /// @notice `pause`: both voters are of this member.
     error SameMember(MemberId member);
 
+    /// @notice `openBallot`: the very same order has opened a ballot before.
     error BallotExists(bytes32 ballot);
+    /// @notice `vote`, `execute`: no ballot has this id.
     error BallotUnknown(bytes32 ballot);
+    /// @notice `vote`: no votes are taken from `closedAt` on (block time, seconds), its time or when everybody asked had voted.
     error BallotClosed(bytes32 ballot, uint40 closedAt);
-    /// @dev With `Executable`: another ballot is being executed.
+    /// @notice `execute`: the ballot stands at `outcome`. With `Executable`: another ballot is being executed.
     error BallotNotExecutable(bytes32 ballot, Outcome outcome);
+    /// @notice `openBallot`: the rule of its kind wants the close between `earliest` and `latest` (block time, seconds, both included).
     error BallotPeriodInvalid(uint40 closesAt, uint40 earliest, uint40 latest);
+    /// @notice The actions hash to `given`; the order said `expected`.
     error ActionsMismatch(bytes32 expected, bytes32 given);
+    /// @notice `openBallot`: a ballot has 1 to 32 actions; this one had `count`.
     error ActionsInvalid(uint256 count);
+    /// @notice No ballot of this kind may make this call (`selector` 0: the data is shorter than one). On `setAllowedCall`: no ballot may
+    /// ever be allowed it, or only those of another kind.
     error CallNotAllowed(address target, bytes4 selector, BallotKind kind);
-    /// @dev Action `index` reverted with `reason`, or called an address without code.
+    /// @notice Action `index` reverted with `reason`, or called an address without code.
     error BallotActionFailed(uint256 index, bytes reason);
+    /// @notice `vote`: the member was no full member when the ballot was opened, nor invited, or came back since with a new seat.
     error NotInElectorate(bytes32 ballot, MemberId member);
+    /// @notice `vote`: the choice is None; abstaining is said by Abstain.
     error ChoiceInvalid();
+    /// @notice `vote`: the member's vote of revision `recorded` stands; only a higher one than that replaces it.
     error RevisionStale(bytes32 ballot, MemberId member, uint32 revision, uint32 recorded);
+    /// @notice `setRule`: a share of 0 or over 1,000,000 ppm, a time of 0 that `BallotRule` forbids, or `minVoting` over `maxVoting`.
+    /// `setPauseRule`, with kind Pause: the cooldown is shorter than the longest pause.
     error RuleInvalid(BallotKind kind);
 
+    /// @notice Registrars write nothing before `until` (block time, seconds).
     error Paused(uint40 until);
+    /// @notice `until` is not in the future, or is after `latest`, the longest that may be ordered (block time, seconds).
     error PauseInvalid(uint40 until, uint40 latest);
+    /// @notice `pause`: the cooldown of the last pause by two voters lasts until `notBefore` (block time, seconds).
     error PauseTooSoon(uint40 notBefore);
+    /// @notice Only this contract, executing a ballot, may do it; `caller` tried.
     error NotBallot(address caller);
+    /// @notice `spendOrder` by an address that is no register; `addRegister` of the zero address.
     error NotRegister(address caller);
 
     // ---------------------------------------------------------------- events
 
+    /// @notice On founding and `admit`. `seat` is 0, and means nothing, for a programme member.
     event MemberJoined(MemberId indexed member, MemberKind kind, MemberId parent, uint8 seat);
-    /// @dev All its officers went with it (no OfficerChanged). `ballot` is zero where it left by itself.
+    /// @notice On `leave` and `expel`. All its officers went with it (no OfficerChanged). `ballot` is zero where it left by itself.
     event MemberDeparted(MemberId indexed member, bytes32 indexed ballot);
+    /// @notice On `setParent`; `parent` 0: none.
     event MemberParentChanged(MemberId indexed member, MemberId parent, bytes32 indexed ballot);
-    /// @dev `ballot` is zero where the member itself changed its officers, or one resigned. `roles` 0: removed.
+    /// @notice On each officer appointed, changed or removed (`roles` 0); `validUntil` is block time, seconds. `ballot` is zero on
+    /// founding, and where the member itself changed its officers or one resigned.
     event OfficerChanged(
         MemberId indexed member, address indexed account, uint8 roles, uint40 validUntil, bytes32 indexed ballot
     );
 
+    /// @notice On `openBallot`, with the rule that decides it whatever becomes of rules later: ppm and seconds, as in `BallotRule`.
+    /// @param document SHA-256 of the canonical document that says it in words.
+    /// @param closesAt block time, seconds; from then on no vote is taken.
+    /// @param electorate bitmap by seat of the full members who may vote; `invited`: of the associates asked for their consent.
     event BallotOpened(
         bytes32 indexed ballot,
         MemberId indexed proposer,
@@ -249,12 +288,15 @@ interface IConsortium {
         Action[] actions,
         bytes32 request
     );
+    /// @notice On `vote`; it replaces the member's vote of a lower revision.
+    /// @param voter the key that signed.
     event VoteCast(bytes32 indexed ballot, MemberId indexed member, Choice choice, uint32 revision, address voter);
-    /// @dev Everybody asked has voted, so the ballot closed before its time.
+    /// @notice Everybody asked has voted, so the ballot closed before its time.
     event BallotCompleted(bytes32 indexed ballot, uint40 closedAt);
-    /// @dev Before the events of its actions. Votes as bitmaps by seat.
+    /// @notice On `execute`, before the events of its actions. Votes as bitmaps by seat.
     event BallotExecuted(bytes32 indexed ballot, uint256 yes, uint256 no, uint256 abstain);
 
+    /// @notice On founding (`ballot` zero) and `setRule`; ppm and seconds, as in `BallotRule`.
     event RuleChanged(
         BallotKind indexed kind,
         uint24 quorumPpm,
@@ -265,14 +307,19 @@ interface IConsortium {
         uint32 executeWithin,
         bytes32 indexed ballot
     );
+    /// @notice On founding (`ballot` zero) and `setPauseRule`; both in seconds.
     event PauseRuleChanged(uint32 maxDuration, uint32 cooldown, bytes32 indexed ballot);
+    /// @notice On founding (`ballot` zero) and `setAllowedCall`: ballots of `kind` may make this call, or (`allowed` false) none may.
     event CallAllowed(
         address indexed target, bytes4 indexed selector, BallotKind kind, bool allowed, bytes32 indexed ballot
     );
+    /// @notice On founding (`ballot` zero) and `addRegister`: the register may spend orders here.
     event RegisterAdded(address indexed register, bytes32 indexed ballot);
 
-    /// @dev `until` is type(uint40).max where a ballot paused without a limit. `first` and `second` are zero where a ballot did it.
+    /// @notice On `pause` and `pauseByBallot`. `until` (block time, seconds) is type(uint40).max where a ballot paused without a limit.
+    /// `first` and `second` are zero where a ballot did it.
     event PauseStarted(uint40 until, bytes32 reason, MemberId first, MemberId second, bytes32 indexed ballot);
+    /// @notice On `endPause`. A pause that runs out by itself has no event: PauseStarted said when.
     event PauseEnded(bytes32 indexed ballot);
 
     // ---------------------------------------------------------------- orders (anyone may relay)
@@ -308,20 +355,26 @@ interface IConsortium {
 
     /// @notice A new member, or one that left and comes back, with a new seat and new officers. Full and associate members come with a voter.
     function admit(MemberId member, MemberKind kind, MemberId parent, FoundingOfficer[] calldata newOfficers) external;
+    /// @notice By ballot: the member goes as if it had left, and may be admitted again. The last full member cannot.
     function expel(MemberId member) external;
+    /// @notice By ballot: names the province a city belongs to, which binds neither.
     /// @param parent any GB/T 2260 code, member or not; 0: none.
     function setParent(MemberId member, MemberId parent) external;
     /// @notice New officers for a member that had no voter left when the ballot was opened, nor has now. Lapsed officers go, others stay.
     function restoreOfficers(MemberId member, FoundingOfficer[] calldata newOfficers) external;
+    /// @notice By ballot: how later ballots of `kind` are decided; those already open keep theirs. Bounds: see `BallotRule`.
     function setRule(BallotKind kind, BallotRule calldata rule) external;
+    /// @notice By ballot: bounds of later pauses by two voters, in seconds.
     function setPauseRule(PauseRule calldata rule) external;
     /// @notice Allows or forbids a call to ballots. This, `addRegister` and every `upgradeToAndCall` belong to the kind Upgrade, `setRule` to
     /// Rules, `restoreOfficers` to Officers; `batch` is never allowed.
     function setAllowedCall(AllowedCall calldata call, bool allowed) external;
     /// @notice Adds a register, which may spend orders here.
     function addRegister(address register) external;
-    /// @param until type(uint40).max: until a ballot ends it.
+    /// @notice By ballot: registrars write nothing until then; it may shorten a pause that runs.
+    /// @param until block time, seconds; type(uint40).max: until a ballot ends it.
     function pauseByBallot(uint40 until, bytes32 reason) external;
+    /// @notice By ballot: registrars may write again at once. The cooldown of a pause by two voters goes on.
     function endPause() external;
 
     // ---------------------------------------------------------------- for the registers
@@ -352,23 +405,35 @@ interface IConsortium {
 
     // ---------------------------------------------------------------- views
 
+    /// @notice The member, departed ones too; all zero (`kind` None) where it never was one.
     function getMember(MemberId member) external view returns (Member memory);
+    /// @notice Every member ever admitted, once each and in order of first admission; departed ones are among them.
     function members() external view returns (MemberId[] memory);
+    /// @notice The office of a key, lapsed or not; all zero where it holds none.
     function getOfficer(address account) external view returns (Officer memory);
+    /// @notice The member's keys, lapsed ones too, in no order.
     function officers(MemberId member) external view returns (address[] memory);
+    /// @notice Whether `account` is, now, an officer of `member` with `role` (one `ROLE_` bit). Pauses don't count here.
     function isOfficer(MemberId member, uint8 role, address account) external view returns (bool);
+    /// @notice How a ballot of this kind that opens now is decided.
     function getRule(BallotKind kind) external view returns (BallotRule memory);
+    /// @notice The bounds of a pause by two voters, in seconds.
     function getPauseRule() external view returns (PauseRule memory);
+    /// @notice Which kind of ballot may make this call; `kind` means nothing where none may (`allowed` false).
     function kindOfCall(address target, bytes4 selector) external view returns (bool allowed, BallotKind kind);
+    /// @notice Whether the address may spend orders here.
     function isRegister(address register) external view returns (bool);
+    /// @notice Where the ballot stands at this block's time, by its votes and its own rule; Unknown: no such ballot.
     function outcome(bytes32 ballot) external view returns (Outcome);
     /// @notice Who may vote, who was asked to consent, and who voted how: bitmaps by seat.
     function tally(bytes32 ballot)
         external
         view
         returns (uint256 electorate, uint256 invited, uint256 yes, uint256 no, uint256 abstain);
+    /// @notice Revision of the member's standing vote; 0: it has not voted, or has no seat.
     function revisionOf(bytes32 ballot, MemberId member) external view returns (uint32);
     /// @return until block time at which the pause ends; 0 when nothing is paused.
     function pausedUntil() external view returns (uint40 until);
+    /// @notice EIP-712 domain separator of every order in the hub, for this chain and this contract.
     function domainSeparator() external view returns (bytes32);
 }

@@ -50,20 +50,29 @@ struct Hold {
 /// out still marks until anyone says so (`finish`), so that use never depends on who looks at the clock. A member marks a subject at most
 /// twice at a time, whatever others do: nobody keeps another's hold out.
 interface IHolds {
+    /// @notice `lift`, `liftByBallot`, `finish`: no hold of this id was ever placed.
     error HoldUnknown(bytes32 hold);
+    /// @notice `lift`, `liftByBallot`, `finish`: the hold was lifted or finished before.
     error HoldEnded(bytes32 hold);
+    /// @notice `finish`: the hold runs until `until` (block time, seconds).
     error HoldNotOver(bytes32 hold, uint40 until);
-    /// @dev `until` is after `latest`, or already over.
+    /// @notice `until` is after `latest`, or already over.
     error HoldTooLong(uint40 until, uint40 latest);
+    /// @notice A hold names 1 to 50 subjects; this one named `count`.
     error HoldSubjectsInvalid(uint256 count);
-    /// @dev A hold gives a reason and its evidence.
+    /// @notice A hold gives a reason and its evidence.
     error HoldReasonMissing();
-    /// @dev Once per placing member; once per ballot (`member` 0).
+    /// @notice Once per placing member; once per ballot (`member` 0).
     error EvidenceSpent(MemberId member, bytes32 evidence);
+    /// @notice Only methodologies, projects and unit blocks are held; the kind of this subject is another.
     error SubjectNotHoldable(Subject subject);
-    /// @dev Two marks of one member on one subject run already; of ballots (`member` 0) likewise.
+    /// @notice Two marks of one member on one subject run already; of ballots (`member` 0) likewise.
     error HoldsTooMany(MemberId member, Subject subject);
 
+    /// @notice On `place` and `placeByBallot`: every subject has one more mark now.
+    /// @param member who placed it; 0: a ballot, which `ballot` names (zero otherwise).
+    /// @param evidence SHA-256 of the document that shows why.
+    /// @param until block time, seconds; from then on `finish` may end it.
     event HoldPlaced(
         bytes32 indexed hold,
         MemberId indexed member,
@@ -74,7 +83,9 @@ interface IHolds {
         bytes32 indexed ballot,
         bytes32 request
     );
+    /// @notice On `lift` and `liftByBallot`: its marks are off. `ballot` is zero where the members lifted it.
     event HoldLifted(bytes32 indexed hold, bytes32 indexed ballot, bytes32 request);
+    /// @notice On `finish`, after its time: its marks are off.
     event HoldFinished(bytes32 indexed hold);
 
     /// @param signature by a voter of `order.member` (full or associate).
@@ -100,13 +111,15 @@ interface IHolds {
     /// @notice By ballot.
     function liftByBallot(bytes32 hold, bytes32 request) external;
 
+    /// @notice The hold, ended ones too; all zero (`placedAt` 0) where there is none of this id.
     function getHold(bytes32 hold) external view returns (Hold memory);
 }
 
 /// @dev What the registers offer to Holds. `by` +1 marks, -1 unmarks.
 interface IHoldable {
+    /// @notice `mark`: the caller is not the Holds register.
     error NotHolds(address caller);
-    /// @dev It does not exist, or is not written in the one way (`Subject`).
+    /// @notice It does not exist, or is not written in the one way (`Subject`).
     error SubjectUnknown(Subject subject);
 
     /// @notice By Holds only. A mark is taken off whatever became of the record meanwhile, or one record would keep a whole hold from ending.

@@ -44,15 +44,24 @@ struct Filing {
 /// @notice Versioned filings (方法学备案) of the members. A filing never changes; a later version takes its place. Suspended, superseded and
 /// withdrawn filings stop what is new; credits already issued under them are stopped by a hold alone.
 interface IMethodologies {
+    /// @notice `file`: the member has filed this native id before; a new version has an id of its own.
     error MethodologyExists(MethodologyId methodology);
+    /// @notice No filing has this id.
     error MethodologyUnknown(MethodologyId methodology);
-    /// @dev Its status does not allow what was asked.
+    /// @notice Its status does not allow what was asked.
     error MethodologyNotUsable(MethodologyId methodology, MethodologyStatus status);
+    /// @notice A hold marks it: nothing is registered, verified, issued, moved or used under it.
     error MethodologyHeld(MethodologyId methodology);
+    /// @notice `requireOpen`: now is before `validFrom`, or not before `validUntil` (block time, seconds).
     error MethodologyOutOfDate(MethodologyId methodology, uint40 validFrom, uint40 validUntil);
+    /// @notice `file`: the native id, the document or (programme members excepted) the definition is zero, or `validFrom` is not before
+    /// `validUntil`.
     error FilingInvalid(bytes32 native);
+    /// @notice `file`: the filing to be superseded is `home`'s, and `member` may replace its own alone.
     error NotHomeMember(MemberId home, MemberId member);
 
+    /// @notice On `file`; the values are those of `Filing`. One that it supersedes has a MethodologyStatusChanged before this.
+    /// @param validFrom block time, seconds, as `validUntil`: new projects from the one until before the other.
     event MethodologyFiled(
         MethodologyId indexed methodology,
         MemberId indexed member,
@@ -65,7 +74,8 @@ interface IMethodologies {
         bytes32 lineage,
         bytes32 indexed request
     );
-    /// @dev `ballot` is zero where the home member did it; `request` is zero where a ballot did.
+    /// @notice On `withdraw`, `suspend`, `lift`, and of what a `file` supersedes; `status` is the new one. `ballot` is zero where the home
+    /// member did it; `request` is zero where a ballot did.
     event MethodologyStatusChanged(
         MethodologyId indexed methodology, MethodologyStatus status, bytes32 indexed ballot, bytes32 indexed request
     );
@@ -85,5 +95,6 @@ interface IMethodologies {
     function requireUsable(MethodologyId methodology) external view;
     /// @notice Reverts while a hold marks it: then nothing under it moves or is used, credits issued before included.
     function requireNotHeld(MethodologyId methodology) external view;
+    /// @notice The filing; all zero (`status` None) where there is none of this id.
     function getMethodology(MethodologyId methodology) external view returns (Methodology memory);
 }

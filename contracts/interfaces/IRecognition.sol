@@ -54,18 +54,34 @@ struct EndRecognitionOrder {
 /// only for members that voted for it. A member's own credits come home without any; for its own methodology it may still vote terms, under
 /// which other members' credits made by that methodology enter.
 interface IRecognition {
+    /// @notice `recognise`: terms outside the bounds that `Terms` states, `validFrom` not before `validUntil`, `coversEveryProject` for
+    /// what is no methodology, or second terms for the same subject and member in one ballot.
     error TermsInvalid(Subject subject, MemberId member);
+    /// @notice `recognise`: no methodology, project or issuance that exists, or one not written in the one way (`Subject`).
     error SubjectNotRecognisable(Subject subject);
+    /// @notice `recognise`: the project or issuance is the member's own, whose credits come home without terms.
     error HomeNeedsNone(Subject subject, MemberId member);
+    /// @notice `member` has never had terms for the subject.
     error NotRecognised(Subject subject, MemberId member);
+    /// @notice A ballot suspended it: on entry, use and every move but home. Also on `suspend` of what is suspended already.
     error RecognitionSuspended(Subject subject, MemberId member);
+    /// @notice It ended with `effect`, which does not allow the entry, use or move. Also on `end` of what has ended, and on `revoke`
+    /// with a softer effect without the member's yes.
     error RecognitionRevoked(Subject subject, MemberId member, RevocationEffect effect);
+    /// @notice `lift`: it is not suspended.
     error RecognitionNotSuspended(Subject subject, MemberId member);
+    /// @notice On entry: now is before `validFrom`, or not before `validUntil` (block time, seconds).
     error TermsLapsed(Subject subject, MemberId member, uint40 validFrom, uint40 validUntil);
+    /// @notice On entry: `arrived` kg came in the calendar `year` (UTC+8); with `arriving` kg more it would be over `capKg`.
     error CapExceeded(Subject subject, MemberId member, uint16 year, uint64 arrived, uint64 arriving, uint64 capKg);
+    /// @notice `requireUse`: the credits entered for the purposes in `uses` (bit p: purpose p) alone. An `entry` that names nobody
+    /// shows as NotRecognised.
     error UseNotPermitted(uint8 purpose, uint16 uses);
+    /// @notice `enter`: the caller is not the CreditLedger.
     error NotLedger(address caller);
 
+    /// @notice On `recognise`, once for each member that voted for its terms; the values are those of `Terms`.
+    /// @param terms number of these terms, from 1 over all subjects and members; they never change.
     event Recognised(
         Subject indexed subject,
         MemberId indexed member,
@@ -78,12 +94,13 @@ interface IRecognition {
         bool coversEveryProject,
         bytes32 indexed ballot
     );
-    /// @dev The ballot passed, but this member did not vote for it and is not bound.
+    /// @notice On `recognise`: the ballot passed, but this member did not vote for it and is not bound.
     event RecognitionNotConsented(Subject indexed subject, MemberId indexed member, bytes32 indexed ballot);
+    /// @notice On `suspend` (`suspended` true) and `lift` (false), both by ballot.
     event RecognitionSuspensionChanged(
         Subject indexed subject, MemberId indexed member, bool suspended, bytes32 indexed ballot
     );
-    /// @dev `ballot` is zero where the member ended its own; then `request` says under which order.
+    /// @notice On `revoke` and `end`. `ballot` is zero where the member ended its own; then `request` says under which order.
     event RecognitionEnded(
         Subject indexed subject,
         MemberId indexed member,
@@ -91,7 +108,7 @@ interface IRecognition {
         bytes32 indexed ballot,
         bytes32 request
     );
-    /// @dev A new combination of standing terms under which credits entered `member`; blocks name it by `entry`.
+    /// @notice A new combination of standing terms under which credits entered `member`; blocks name it by `entry`.
     event EntryFormed(
         uint32 indexed entry,
         MemberId indexed member,
@@ -104,6 +121,8 @@ interface IRecognition {
         uint32 issuanceTerms,
         uint16 uses
     );
+    /// @notice When credits enter under terms with a cap; `arrivedKg` is what came under them in the calendar year (UTC+8), this included.
+    /// @param arrivingKg kg before the cut.
     event CapDrawn(uint32 indexed terms, uint16 indexed year, uint64 arrivingKg, uint64 arrivedKg);
 
     /// @notice By ballot. Entries whose member did not vote yes are passed over (RecognitionNotConsented). New terms replace those in force and
@@ -138,6 +157,7 @@ interface IRecognition {
     /// @notice Whether `member` recognises the methodology, so that its own projects may be registered under it.
     function recognisesMethodology(MemberId member, MethodologyId methodology) external view returns (bool);
 
+    /// @notice Whether and how `member` recognises the subject now; all zero where it never did.
     function getStanding(Subject subject, MemberId member) external view returns (Standing memory);
     /// @return the terms, all zero where there are none of this number. @return ballot the one that made them.
     function getTerms(uint32 terms) external view returns (Terms memory, bytes32 ballot);

@@ -14,6 +14,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from hub.errors import ConfigurationWrong
 
 _BUSY_TIMEOUT_MS = 30_000
+_READING = "yrdhub_reading"
 _WAIT_FOR_READERS_MS = 1_000
 LONGEST_LOG = 128 * 2**20
 """Bytes that SQLite's write-ahead log may grow to before it is begun anew."""
@@ -182,8 +183,14 @@ def _prepare_reading_sqlite(connection: Any, record: object) -> None:
     connection.execute("PRAGMA query_only=ON")
 
 
+def reading(engine: Engine) -> Engine:
+    """`engine` for transactions that only read: on SQLite they wait for no writer, and no writer waits for them."""
+    return engine.execution_options(**{_READING: True})
+
+
 def _begin_immediate(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    only_reads = connection.get_execution_options().get(_READING)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
 def _begin_deferred(connection: Any) -> None:
