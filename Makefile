@@ -34,7 +34,7 @@ up: setup ## As demo, and leave chain, sandbox registries and API running
 
 .PHONY: test
 test: setup artifacts-check ## Every test (under 20 minutes); random operations by a fixed seed, by a new one in soak
-	@YRDHUB_SEED=$${YRDHUB_SEED:-15} $(PYTEST) --allowed-skips=.ci/allowed-skips
+	@YRDHUB_SEED=$${YRDHUB_SEED:-15} $(PYTEST) -n 2 --dist loadfile --durations=15 --allowed-skips=.ci/allowed-skips
 
 .PHONY: quick
 quick: setup ## The tests that take under 2 minutes

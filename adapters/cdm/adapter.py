@@ -144,9 +144,9 @@ class CdmAdapter:
         start = _position(cursor, digest)
         reports, later = _Reports(), _Reports()
         with ThreadPoolExecutor(1, thread_name_prefix="cdm") as beside:
+            self._load_issuances(reports)
             # the chain can begin with the projects while the cancellations, by far the longest list, are being read
             loading = beside.submit(self._load_cancellations, later)
-            self._load_issuances(reports)
             records = list(self._foundations(reports))
             at = start
             for page in _pages(records, at, digest, reports.faults if start == 0 else [], total=None):

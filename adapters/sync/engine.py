@@ -43,7 +43,7 @@ _NOT_FINAL_AFTER = 60.0
 _LOOK_FOR_GAP_AFTER = 3.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
 """Seconds between two looks for a block: a quick chain is not waited for long, a slow one not asked all the time."""
-_MOST_PLANNED = 40_000
+_MOST_PLANNED = 60_000
 """Writes planned ahead of the final chain, or behind it and not yet forgotten: what bounds the memory of a pass."""
 
 

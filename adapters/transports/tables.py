@@ -225,7 +225,7 @@ class Row:
         if cell is None:
             return ""
         if isinstance(cell, str):
-            return cell.translate(_STRIP_INVISIBLE).strip()
+            return (cell if cell.isascii() else cell.translate(_STRIP_INVISIBLE)).strip()
         if isinstance(cell, int) and not isinstance(cell, bool):
             return str(self.whole(name))
         raise self._refused(name, cell, "text")
