@@ -23,6 +23,8 @@ from hub.index.indexer import Indexer, Progress
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks at the chain's head, when nothing new was there."""
+_GATHER_FOR = 0.3
+"""Seconds until the next look when something was: a range of several blocks is projected for little more than one."""
 _END_WITHIN = 10.0
 
 _Answer = Stored | YrdhubError | None
@@ -128,8 +130,9 @@ def _follow(block: Any, documents: Connection, indexer: Indexer, store: Document
         block.value = progress.block
 
     while True:
-        note(indexer.follow(note))
-        if not documents.poll(_LOOK_EVERY):
+        progress = indexer.follow(note)
+        note(progress)
+        if not documents.poll(_GATHER_FOR if progress.events else _LOOK_EVERY):
             continue
         try:
             batch, now = documents.recv()

@@ -311,7 +311,9 @@ class SyncEngine:
             ThreadPoolExecutor(1, thread_name_prefix="deliver") as beside,
         ):
             while True:
-                if delivering is None or delivering.done():
+                # handing in can wait until deciding does: for the chain, or because there is nothing left to read
+                idle = pages is None or backlog >= _FAR_AHEAD
+                if idle and (delivering is None or delivering.done()):
                     delivering = beside.submit(self._deliver, report, least=_DELIVER)
                 if pages is not None and backlog < _FAR_AHEAD:
                     pages = self._read_page(pages, report, watch)
