@@ -304,7 +304,7 @@ class SyncEngine:
 
     def _write(self, pages: Iterator[Page] | None, report: PassReport, watch: Watch) -> None:
         sending: Future[Submitted] | None = None
-        delivering: Future[None] | None = None
+        delivering: Future[bool] | None = None
         backlog = 0
         with (
             ThreadPoolExecutor(1, thread_name_prefix="submit") as pool,
@@ -313,7 +313,8 @@ class SyncEngine:
             while True:
                 # handing in can wait until deciding does: for the chain, or because there is nothing left to read
                 idle = pages is None or backlog >= _FAR_AHEAD
-                if idle and (delivering is None or delivering.done()):
+                # a hub that did not take some is asked again at the end, not at every step
+                if idle and (delivering is None or (delivering.done() and delivering.result())):
                     delivering = beside.submit(self._deliver, report, least=_DELIVER)
                 if pages is not None and backlog < _FAR_AHEAD:
                     pages = self._read_page(pages, report, watch)
@@ -348,6 +349,8 @@ class SyncEngine:
                     self._planned.drop()
                 elif sending is None and not rows and pages is None:
                     break
+            if delivering is not None:
+                delivering.result()
         report.written += self._settle_all()
         self._planned.drop()
 
@@ -439,15 +442,16 @@ class SyncEngine:
 
     # ---------------------------------------------------------------- documents: registry to hub
 
-    def _deliver(self, report: PassReport, *, least: int = 1) -> None:
-        """Hands in what waits, while there are at least so many documents."""
+    def _deliver(self, report: PassReport, *, least: int = 1) -> bool:
+        """Hands in what waits, while there are at least so many documents; False when the hub is away."""
         while len(documents := self._journal.undelivered(_DELIVER)) >= least:
             try:
                 self._deliver_some(documents, report)
             except RetryLater as trouble:
-                if str(trouble) not in report.trouble:  # a hub that is away is met at every step of a long load
+                if str(trouble) not in report.trouble:  # a hub that is away is met beside the load and after it
                     report.trouble.append(str(trouble))
-                return
+                return False
+        return True
 
     def _deliver_some(self, documents: Sequence[tuple[bytes, bytes]], report: PassReport) -> None:
         """Delivers a batch; of one that the hub refuses, the halves, until the document at fault is alone."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -26,7 +25,6 @@ from mutual_recognition.records import (
 from mutual_recognition.serials import SerialRange
 
 PROGRAMME = 1_000_001
-REAL = Path(os.environ.get("YRDHUB_DATA", "../shared/data")) / "cdm"
 
 
 @pytest.fixture
@@ -209,11 +207,8 @@ def test_methodology__code_and_version__from_the_lists_text(text: str, code: str
     assert methodology_key(text) == MethodologyKey(code=code, version=version)
 
 
-@pytest.mark.skipif(
-    not (REAL / "issuances_2023-08.xlsx").is_file(), reason="the CDM registry's reports are not on this machine"
-)
-def test_real_reports__become_records_without_a_fault() -> None:
-    real = CdmAdapter(REAL, member=PROGRAMME)
+def test_real_reports__become_records_without_a_fault(published_data: Path) -> None:
+    real = CdmAdapter(published_data / "cdm", member=PROGRAMME)
     pages = list(real.read(""))
     assert not [fault for page in pages for fault in page.faults]
     natives = records_of(pages)

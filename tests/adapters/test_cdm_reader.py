@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from itertools import pairwise
@@ -28,11 +26,6 @@ from adapters.cdm.sample import (
 )
 from adapters.transports.tables import Fault
 from hub.errors import ConfigurationWrong
-
-REAL = Path(os.environ.get("YRDHUB_DATA", "../shared/data")) / "cdm"
-needs_real_reports = pytest.mark.skipif(
-    not (REAL / "issuances_2023-08.xlsx").is_file(), reason="the CDM registry's reports are not on this machine"
-)
 
 
 @pytest.fixture
@@ -248,11 +241,15 @@ def test_merged_runs__joins_adjacent_and_overlapping() -> None:
 
 
 @pytest.fixture(scope="module")
-def real_issuances() -> list[CdmIssuance | Fault]:
-    return list(CdmReports(REAL).issuances())
+def real_reports(published_data: Path) -> Path:
+    return published_data / "cdm"
 
 
-@needs_real_reports
+@pytest.fixture(scope="module")
+def real_issuances(real_reports: Path) -> list[CdmIssuance | Fault]:
+    return list(CdmReports(real_reports).issuances())
+
+
 def test_real_issuances__are_12513_over_2_416_896_868_t_of_82_parties(
     real_issuances: list[CdmIssuance | Fault],
 ) -> None:
@@ -272,7 +269,6 @@ def _out_of_serial_order(issuances: list[CdmIssuance]) -> int:
     return late
 
 
-@needs_real_reports
 def test_real_serials__are_gapless_and_unique_within_a_party(real_issuances: list[CdmIssuance | Fault]) -> None:
     by_party: dict[str, list[tuple[int, int]]] = {}
     for item in real_issuances:
@@ -284,20 +280,17 @@ def test_real_serials__are_gapless_and_unique_within_a_party(real_issuances: lis
         assert all(left[1] + 1 == right[0] for left, right in pairwise(intervals))
 
 
-@needs_real_reports
-def test_real_voluntary_cancellations__are_26579_over_163_497_417_t__in_seconds() -> None:
-    began = time.perf_counter()
-    read = list(CdmReports(REAL).voluntary_cancellations())
-    taken = time.perf_counter() - began
+def test_real_voluntary_cancellations__are_26579_over_163_497_417_t(real_reports: Path) -> None:
+    read = list(CdmReports(real_reports).voluntary_cancellations())
     assert not [item for item in read if isinstance(item, Fault)]
     assert len(read) == 26_579
     assert sum(item.quantity_t for item in read if isinstance(item, CdmCancellation)) == 163_497_417
-    assert taken < 20, f"{taken:.1f} s"
 
 
-@needs_real_reports
-def test_real_projects__98_with_issuances_are_not_in_the_list(real_issuances: list[CdmIssuance | Fault]) -> None:
-    projects = list(CdmReports(REAL).projects())
+def test_real_projects__98_with_issuances_are_not_in_the_list(
+    real_reports: Path, real_issuances: list[CdmIssuance | Fault]
+) -> None:
+    projects = list(CdmReports(real_reports).projects())
     assert len(projects) == 8_237
     listed = {item.number for item in projects if not isinstance(item, Fault)}
     assert len(listed) == 8_237
@@ -305,11 +298,11 @@ def test_real_projects__98_with_issuances_are_not_in_the_list(real_issuances: li
     assert len(issuing - listed) == 98
 
 
-@needs_real_reports
 def test_real_corrections__six_of_five_projects__four_with_a_reissue(
+    real_reports: Path,
     real_issuances: list[CdmIssuance | Fault],
 ) -> None:
-    corrections = list(CdmReports(REAL).administrative_cancellations())
+    corrections = list(CdmReports(real_reports).administrative_cancellations())
     read = [item for item in corrections if isinstance(item, CdmCancellation)]
     assert len(read) == len(corrections) == 6
     linked = link_reissues(read, [i for i in real_issuances if isinstance(i, CdmIssuance)])
@@ -321,9 +314,8 @@ def test_real_corrections__six_of_five_projects__four_with_a_reissue(
     ]
 
 
-@needs_real_reports
-def test_real_expected_figures__add_up_party_by_party() -> None:
-    figures: Expectation = expected(REAL)
+def test_real_expected_figures__add_up_party_by_party(real_reports: Path) -> None:
+    figures: Expectation = expected(real_reports)
     assert figures.unread == ()
     assert (figures.issuances, figures.issued_t) == (12_513, 2_416_896_868)
     assert (figures.voluntary_cancellations, figures.voluntarily_cancelled_t) == (26_579, 163_497_417)

@@ -213,3 +213,47 @@ def test_position__never_beyond_what_the_answers_stand_on(shanghai: City) -> Non
     books = IndexBooks(shanghai.index.reader, FarAhead())
     assert books.advance() == shanghai.index.indexer.block()
     books.close()
+
+
+def test_handing_in_beside_a_load__hub_away__asked_once_a_round_and_nothing_lost(
+    shanghai: City, ahead: list[Submitted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_engine, "_DELIVER", 5)
+    asked: list[int] = []
+
+    def away(self: StoredDocuments, documents: Sequence[tuple[bytes, bytes]]) -> None:
+        asked.append(len(documents))
+        raise RetryLater("the hub is away")
+
+    shanghai.begin()
+    issue_in_a_row(shanghai, 30, beyond_verified=-1)
+    with monkeypatch.context() as patched:
+        patched.setattr(StoredDocuments, "deliver", away)
+        report = shanghai.sync()
+    assert [trouble for trouble in report.trouble if "away" in trouble] == ["the hub is away"]
+    assert len(asked) == 3  # once beside each of the two rounds of writing, once after them
+    assert shanghai.counts()["documents"]["undelivered"] > 30
+    shanghai.sync()
+    assert shanghai.counts()["documents"]["undelivered"] == 0
+
+
+def test_handing_in_beside_a_load__fault_of_ours__ends_the_pass_instead_of_vanishing(
+    shanghai: City, ahead: list[Submitted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync_engine, "_DELIVER", 5)
+    plain, taken = StoredDocuments.deliver, []
+
+    def failing_once(self: StoredDocuments, documents: Sequence[tuple[bytes, bytes]]) -> None:
+        taken.append(len(documents))
+        if len(taken) == 1:
+            raise ZeroDivisionError
+        plain(self, documents)
+
+    monkeypatch.setattr(StoredDocuments, "deliver", failing_once)
+    shanghai.begin()
+    issue_in_a_row(shanghai, 30, beyond_verified=-1)
+    with pytest.raises(ZeroDivisionError):
+        shanghai.sync()
+    shanghai.sync()
+    assert events(shanghai.index)["Issued"] == 1 + 30
+    assert shanghai.counts()["documents"]["undelivered"] == 0
